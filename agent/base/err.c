@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* One error: a code, where it was found, and one sentence. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+static const struct {
+	const char *name;
+	const char *text;
+	bool retry;
+} codes[] = {
+#define ERR_ROW(n, t, r) [ERR_##n] = {#n, t, r},
+	ERR_CODES(ERR_ROW)
+#undef ERR_ROW
+};
+
+int
+err_set_at(struct err *e, enum err_code code, int sys, const char *where,
+    const char *fmt, ...)
+{
+	e->code = code;
+	e->sys = sys;
+	e->where = where;
+
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap); /* cut is fine */
+	va_end(ap);
+	if (sys == 0)
+		return -1;
+
+	char reason[80] = "";
+	(void)strerror_r(sys, reason, sizeof(reason)); /* empty is fine */
+	size_t used = strlen(e->msg);
+	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s",
+	    reason[0] != '\0' ? reason : "unknown error");
+	return -1;
+}
+
+int
+err_prefix(struct err *e, const char *fmt, ...)
+{
+	char old[sizeof(e->msg)];
+	memcpy(old, e->msg, sizeof(old));
+
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap); /* cut is fine */
+	va_end(ap);
+	size_t used = strlen(e->msg);
+	int rest = (int)(sizeof(e->msg) - used);
+	if (rest > 3)
+		(void)snprintf(e->msg + used, (size_t)rest, ": %.*s", rest - 3,
+		    old);
+	return -1;
+}
+
+const char *
+err_name(enum err_code code)
+{
+	return codes[code].name;
+}
+
+const char *
+err_text(enum err_code code)
+{
+	return codes[code].text;
+}
+
+bool
+err_is_retryable(const struct err *e)
+{
+	return codes[e->code].retry;
+}

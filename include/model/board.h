@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * board: what the agent knows now: cases, the studies they want, and how far
+ * each study is. The jobs of the house write their columns here and read the
+ * others'; nothing is told from room to room by other ways.
+ * Owned by the loop; pure (time is an argument). Pointers into it are
+ * borrowed until the next board_set_cases, board_study or board_drop_study.
+ */
+#ifndef MODEL_BOARD_H
+#define MODEL_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/uid.h"
+#include "model/casefile.h"
+
+#define BOARD_REASON_SIZE 400
+
+enum study_state { /* DESIGN 3.5 */
+	STUDY_QUEUED, /* wanted, not begun */
+	STUDY_FETCHING,
+	STUDY_READY, /* every instance the archive lists is here, verified */
+	STUDY_INCOMPLETE, /* some are here; a next try is planned */
+	STUDY_HELD, /* identity differs: never fetched */
+	STUDY_FAILED, /* the last try failed, reason says why */
+};
+
+struct board_study {
+	char uid[UID_SIZE];
+	/* as the archive tells; written by prefetch, at start by the index */
+	char patient_id[65], issuer[65];
+	char description[CASE_TEXT_SIZE];
+	char date[9], modalities[65];
+	char archive[33]; /* where it was found or came from */
+	/* written by prefetch */
+	enum study_state state;
+	char reason[BOARD_REASON_SIZE];
+	unsigned expected; /* instances the archive lists, 0 = not asked */
+	int64_t next_try_utc; /* 0 = at once */
+	unsigned tries; /* failures in a row */
+	/* written as objects arrive or go */
+	unsigned instances; /* here and verified */
+	uint64_t bytes;
+	/* written by cache */
+	bool kept; /* pinned by a person */
+	int64_t last_used_utc;
+	uint64_t used; /* rises with each use; the order of LRU */
+	/* derived by board_settle */
+	unsigned n_cases; /* current cases that want it: pinned when > 0 */
+	int64_t deadline_utc; /* earliest start of those, 0 = none */
+};
+
+enum want_kind {
+	WANT_NO, /* not relevant: listed for why only */
+	WANT_YES,
+	WANT_HELD, /* relevant or not, the patient differs */
+};
+
+struct board_want {
+	char study_uid[UID_SIZE];
+	enum want_kind kind;
+	bool id_only; /* nothing but the identifier could be compared */
+	char reason[BOARD_REASON_SIZE]; /* clauses joined by "; " */
+};
+
+enum asked {
+	ASKED_NEVER,
+	ASKED_NOW, /* a question to the archive is under way */
+	ASKED_ANSWERED,
+	ASKED_FAILED, /* next_try_utc says when again */
+};
+
+enum readiness { /* of a case, DESIGN 3.3 */
+	READINESS_NONE, /* the archive answered, nothing is wanted */
+	READINESS_READY,
+	READINESS_FETCHING,
+	READINESS_QUEUED,
+	READINESS_FAILED,
+};
+
+struct board_case {
+	struct casefile file;
+	char feed[33];
+	bool gone; /* its feed lists it no more: treated as cancelled */
+	/* written by prefetch */
+	bool ours; /* its room is this theatre */
+	enum asked asked;
+	int64_t answered_utc; /* 0 = never */
+	int64_t next_try_utc;
+	unsigned tries;
+	char ask_reason[BOARD_REASON_SIZE]; /* why asking failed */
+	struct board_want *wants; /* owned */
+	unsigned n_wants;
+	/* derived by board_settle */
+	enum readiness readiness;
+	char reason[BOARD_REASON_SIZE]; /* in words, for people */
+};
+
+struct board;
+
+struct board *board_new(void);
+void board_free(struct board **pp);
+/* Rises with every change that a person could see; board_changed raises it
+ * after a direct write to a case or study. */
+uint64_t board_version(const struct board *b);
+void board_changed(struct board *b);
+
+/* Replace what ${feed} lists by ${n} cases (copied). A case that stays keeps
+ * its wants; one whose patient changed is ASKED_NEVER again; one that
+ * vanished is `gone` until its day (UTC) has ended, then dropped. */
+void board_set_cases(struct board *b, const char *feed,
+    const struct casefile *cases, unsigned n, int64_t now_utc);
+unsigned board_n_cases(const struct board *b);
+/* By position (by start, then id) and by id (NULL when unknown). */
+struct board_case *board_case_at(const struct board *b, unsigned i);
+struct board_case *board_case(const struct board *b, const char *id);
+/* Give ${c} its wants: takes ${take} (an array from mem_new_n). */
+void board_set_wants(struct board *b, struct board_case *c,
+    struct board_want *take, unsigned n);
+
+unsigned board_n_studies(const struct board *b);
+struct board_study *board_study_at(const struct board *b, unsigned i);
+/* Find (NULL when unknown); find or add, as STUDY_QUEUED. */
+struct board_study *board_study(const struct board *b, const char *uid);
+struct board_study *board_add_study(struct board *b, const char *uid);
+void board_drop_study(struct board *b, const char *uid);
+
+/* Whether ${c} may still need images at ${now}: ours, on, not gone, not over
+ * (end + 6 h), start within ${horizon_s}. */
+bool board_case_is_current(const struct board_case *c, int64_t now_utc,
+    int64_t horizon_s);
+
+/* Derive readiness, reasons, pins and deadlines. DESIGN 3.5: ready when every
+ * wanted study is; none when answered and nothing wanted; else the worst of
+ * failed > queued > fetching decides; held counts as failed; a case never
+ * answered is queued, or failed with its ask_reason. Pins hold for every
+ * current case of ours, and until end + 12 h. */
+void board_settle(struct board *b, int64_t now_utc, int64_t horizon_s);
+
+const char *study_state_name(enum study_state s); /* "ready" */
+const char *readiness_name(enum readiness r);
+const char *want_kind_name(enum want_kind k); /* "no" "wanted" "held" */
+
+/* A case's wants as a blob, so that a restart with a dead archive still
+ * knows them; parsing damaged bytes is ERR_CORRUPT and changes nothing. Only
+ * taken over when patient id and issuer are those of ${c}. */
+void board_format_wants(struct buf *b, const struct board_case *c);
+int board_parse_wants(struct board *b, struct board_case *c, const void *p,
+    size_t n, struct err *e);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop: the one loop thread: sockets, timers, signals, mail from threads.
+ * Everything here is called on the loop unless marked [any].
+ * Owns its watchers. Cookies: a non-NULL one will call back; the stop
+ * functions take the address, tolerate NULL inside, and empty it.
+ * Never waits in a callback; one over 50 ms is counted and warned about.
+ */
+#ifndef RUN_LOOP_H
+#define RUN_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct loop;
+struct loop_io;
+struct loop_timer;
+struct loop_signal;
+struct loop_watch;
+
+struct loop *loop_new(struct err *e);
+void loop_free(struct loop **pp);
+/* Run until loop_stop [any]. */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+/* Run what is ready, without waiting (tests). */
+void loop_poll(struct loop *l);
+bool loop_is_here(const struct loop *l); /* [any] on the loop's thread? */
+
+enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+typedef void loop_io_fn(void *ctx, int events);
+/* Call ${fn} whenever ${fd} is ready, until stopped. */
+struct loop_io *loop_io_start(struct loop *l, int fd, int events,
+    loop_io_fn *fn, void *ctx);
+void loop_io_stop(struct loop_io **pp);
+
+typedef void loop_fn(void *ctx);
+/* Once, after ${ms}; the cookie is dead when ${fn} is called (the holder
+ * sets it to NULL first thing). */
+struct loop_timer *loop_timer_start(struct loop *l, int64_t ms, loop_fn *fn,
+    void *ctx);
+void loop_timer_stop(struct loop_timer **pp);
+
+typedef void loop_signal_fn(void *ctx, int signum);
+struct loop_signal *loop_signal_start(struct loop *l, int signum,
+    loop_signal_fn *fn, void *ctx);
+void loop_signal_stop(struct loop_signal **pp);
+
+/* Call ${fn} when the file at ${path} (copied) changes, appears or goes. */
+struct loop_watch *loop_watch_start(struct loop *l, const char *path,
+    loop_fn *fn, void *ctx);
+void loop_watch_stop(struct loop_watch **pp);
+
+/* [any] Call ${fn} on the loop, soon, exactly once, in the order of posting;
+ * also after loop_run ended, by loop_free. Never fails. */
+void loop_post(struct loop *l, loop_fn *fn, void *ctx);
+
+/* Called when the machine slept (or was stopped) for ${asleep_ms}, or the
+ * wall clock stepped by ${stepped_ms}, before due timers run. */
+typedef void loop_gap_fn(void *ctx, int64_t asleep_ms, int64_t stepped_ms);
+void loop_on_gap(struct loop *l, loop_gap_fn *fn, void *ctx);
+
+#endif

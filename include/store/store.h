@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * store: object files: written aside, checked, renamed, mapped, removed.
+ * Called on workers ([worker]) and at start; a struct store may be shared by
+ * threads, a writer belongs to one. Owns the cache folder's descriptor.
+ * Never builds a path from a peer's text; never follows a link; deletes
+ * nothing unless its marker file proves that the folder is ours.
+ *
+ * DESIGN  <path>/understudy-cache   marker: "understudy cache 1\n" + random id
+ *         <path>/tmp/<random hex>   objects being written
+ *         <path>/ab/cd/<64 hex>.dcm SHA-256 of study|series|sop UIDs
+ * An object is a DICOM Part 10 file: 128 zero bytes, DICM, group 0002, then
+ * the data set as received. Digest (XXH3-128) and length are the data set's.
+ * No sync an object; store_sync makes all that was committed durable, and
+ * only after it may a study be called ready.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/uid.h"
+
+#define STORE_NAME_BYTES 32 /* SHA-256 */
+#define STORE_DIGEST_BYTES 16 /* XXH3-128, canonical big endian */
+#define STORE_OBJECT_MAX (UINT64_C(4) << 30) /* bytes of one data set */
+
+struct store;
+struct store_writer;
+
+/* what a finished object is; all of it goes into the index */
+struct store_object {
+	uint8_t name[STORE_NAME_BYTES];
+	uint8_t digest[STORE_DIGEST_BYTES];
+	uint64_t length; /* bytes of the data set */
+	uint32_t offset; /* of the data set in the file */
+};
+
+/* Open ${path}, making it (0700) with its marker when it does not exist or is
+ * empty; ERR_INVAL when it is neither ours nor empty, or another agent holds
+ * it (a lock on the marker). Removes what lies in tmp/. */
+struct store *store_open(const char *path, struct err *e);
+void store_close(struct store **pp);
+/* The folder as it was opened; borrowed. */
+const char *store_path(const struct store *s);
+
+/* Begin an object of these UIDs (valid ones, uid_is_valid) in ${syntax};
+ * writes the file header. [worker] */
+struct store_writer *store_begin(struct store *s, const char *class_uid,
+    const char *instance_uid, const char *syntax, struct err *e);
+/* Append data set bytes. ERR_FULL for a full disk or quota (then abort it),
+ * or beyond STORE_OBJECT_MAX. */
+int store_write(struct store_writer *w, const void *p, size_t n,
+    struct err *e);
+/* The data set written so far, for a check before commit: at most ${max}
+ * bytes from its beginning, read back; a mapping that store_commit or
+ * store_abort ends. ${ret_n} gets how many. */
+const uint8_t *store_peek(struct store_writer *w, size_t max, size_t *ret_n,
+    struct err *e);
+/* Finish under the name of these UIDs and consume ${*pp} (also on failure,
+ * which leaves nothing behind). An existing object of that name with the
+ * same digest is kept and counts as success; with another digest the new one
+ * is moved nowhere: ERR_CORRUPT "conflict". */
+int store_commit(struct store_writer **pp, const char *study_uid,
+    const char *series_uid, const char *instance_uid,
+    struct store_object *ret, struct err *e);
+void store_abort(struct store_writer **pp);
+
+/* All committed objects reach the disk before this returns 0. On failure
+ * none of those since the last success may be called durable. [worker] */
+int store_sync(struct store *s, struct err *e);
+
+/* A read-only mapping of an object's data set, checked for length. */
+struct store_map {
+	const uint8_t *p; /* the data set */
+	size_t n;
+	void *base; /* owned by store */
+	size_t base_n;
+};
+/* ERR_CORRUPT when the file is missing or has another length. With ${verify}
+ * the digest is computed and compared as well. [worker] */
+int store_map(struct store *s, const struct store_object *o, bool verify,
+    struct store_map *ret, struct err *e);
+void store_unmap(struct store_map *m);
+
+/* Remove the file; a missing one is no error. */
+int store_remove(struct store *s, const uint8_t name[STORE_NAME_BYTES],
+    struct err *e);
+
+/* Call ${known} for every object file; those for which it returns false are
+ * removed and counted in ${ret_removed}. Foreign files are left alone and
+ * counted in ${ret_foreign}. */
+typedef bool store_known_fn(void *ctx, const uint8_t name[STORE_NAME_BYTES],
+    uint64_t file_bytes);
+int store_sweep(struct store *s, store_known_fn *known, void *ctx,
+    unsigned *ret_removed, unsigned *ret_foreign, struct err *e);
+
+/* Bytes free for us on the volume, 64 bit. */
+int store_free_bytes(struct store *s, uint64_t *ret, struct err *e);
+
+/* Quota: store_write fails with ERR_FULL once held bytes (told by the caller,
+ * kept current by commit and remove here) plus what is being written exceed
+ * ${limit}, or the volume has less than ${reserve} free. [any] */
+void store_set_quota(struct store *s, uint64_t limit, uint64_t reserve);
+void store_set_held(struct store *s, uint64_t bytes);
+uint64_t store_held(const struct store *s);
+
+/* SHA-256 name of an object. */
+void store_name(uint8_t ret[STORE_NAME_BYTES], const char *study_uid,
+    const char *series_uid, const char *instance_uid);
+
+#endif

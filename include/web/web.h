@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * web: the API, the page and the metrics, on the web port and on the control
+ * socket (libmicrohttpd). Its own thread reads and writes sockets; every
+ * answer is made on the loop, from the board and the ports below.
+ * Owns its two listeners. GET never changes anything; a POST with a foreign
+ * Origin or Host is refused (403).
+ */
+#ifndef WEB_WEB_H
+#define WEB_WEB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/board.h"
+#include "run/loop.h"
+#include "text/zone.h"
+
+struct web;
+
+#define WEB_ROWS_MAX 16 /* archives, schedules, viewers, refused callers */
+
+struct web_archive {
+	const char *name, *ae_title, *state; /* up down unknown */
+	int64_t last_ok_utc; /* 0 = never */
+	const char *last_error; /* "" = none */
+};
+struct web_schedule {
+	const char *name, *type, *state; /* ok stale failed */
+	int64_t last_event_utc; /* 0 = never */
+	const char *last_error;
+};
+/* a caller the node turned away, with the line that would let it in */
+struct web_refused {
+	const char *calling, *address, *reason, *remedy;
+	int64_t utc;
+	unsigned times;
+};
+/* Facts for /api/status; strings are borrowed while the answer is made. */
+struct web_facts {
+	const char *theatre;
+	int64_t uptime_s;
+	bool healthy;
+	const char *trouble; /* why not healthy, "" otherwise */
+	uint64_t cache_bytes, cache_limit, cache_reserve, disk_free;
+	unsigned transfers_active, transfers_queued;
+	struct web_archive archives[WEB_ROWS_MAX];
+	unsigned n_archives;
+	struct web_schedule schedules[WEB_ROWS_MAX];
+	unsigned n_schedules;
+	struct web_refused refused[WEB_ROWS_MAX];
+	unsigned n_refused;
+	const char *node_ae, *node_address; /* what to enter in the viewer */
+};
+
+/* What a POST came to: an HTTP status (202, 404, 409) and words. */
+struct web_outcome {
+	int status;
+	char text[300];
+};
+
+/* Filled by main; all are called on the loop. */
+struct web_ports {
+	void *ctx;
+	void (*facts)(void *ctx, struct web_facts *ret);
+	/* exactly one of ${case_id}, ${study_uid} is not NULL */
+	void (*prefetch)(void *ctx, const char *case_id, const char *study_uid,
+	    struct web_outcome *ret);
+	void (*keep)(void *ctx, const char *study_uid, bool keep,
+	    struct web_outcome *ret);
+	void (*evict)(void *ctx, const char *study_uid,
+	    struct web_outcome *ret);
+	/* check every object's digest; runs on, the answer is 202 */
+	void (*verify)(void *ctx, struct web_outcome *ret);
+};
+
+struct web_config {
+	const char *host; /* numeric address */
+	uint16_t port; /* 0 = any free one */
+	const char *socket_path;
+	const char *version;
+	int64_t horizon_s;
+};
+
+/* Listen; ${b} and ${z} are borrowed. Call web_changed after the board
+ * changed: event streams get it at most four times a second. */
+struct web *web_start(struct loop *l, const struct web_config *c,
+    const struct web_ports *ports, struct board *b, const struct zone *z,
+    struct err *e);
+void web_stop(struct web **pp);
+uint16_t web_port(const struct web *w);
+void web_changed(struct web *w);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pdu: the upper layer's PDUs as structs (PS3.8 section 9.3).
+ * Called by dicom/assoc on any thread; pure, allocates only in the given buf.
+ * A parser never reads beyond its bytes and never trusts a length.
+ * Decides nothing: what to accept is the caller's business.
+ */
+#ifndef WIRE_PDU_H
+#define WIRE_PDU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/uid.h"
+
+enum pdu_type {
+	PDU_ASSOCIATE_RQ = 1,
+	PDU_ASSOCIATE_AC = 2,
+	PDU_ASSOCIATE_RJ = 3,
+	PDU_DATA = 4,
+	PDU_RELEASE_RQ = 5,
+	PDU_RELEASE_RP = 6,
+	PDU_ABORT = 7,
+};
+
+#define PDU_HEAD 6 /* bytes: type, reserved, length */
+#define PDU_ASSOCIATE_MAX (128 * 1024) /* bytes; OsiriX sends 27 KiB */
+#define PDU_DATA_MAX (128 * 1024) /* bytes we accept; told to the peer */
+#define PDU_CONTEXTS_MAX 128 /* ids are odd 1..255, PS3.8 9.3.2.2 */
+#define PDU_SYNTAXES_MAX 64 /* transfer syntaxes one context */
+#define AE_SIZE 17 /* 16 characters and NUL, PS3.8 table 9-11 */
+#define PDU_HEADROOM 12 /* bytes before the data of a P-DATA PDV */
+#define PDU_APPLICATION_CONTEXT "1.2.840.10008.3.1.1.1"
+
+/* result of a context in an A-ASSOCIATE-AC, PS3.8 table 9-18 */
+enum pdu_context_result {
+	PDU_CONTEXT_ACCEPTED = 0,
+	PDU_CONTEXT_USER_REJECTED = 1,
+	PDU_CONTEXT_NO_REASON = 2,
+	PDU_CONTEXT_NO_ABSTRACT = 3,
+	PDU_CONTEXT_NO_SYNTAX = 4,
+};
+
+struct pdu_context {
+	uint8_t id;
+	enum pdu_context_result result; /* AC only */
+	char abstract[UID_SIZE]; /* RQ; "" in an AC */
+	uint16_t n_syntaxes; /* AC: 1 when accepted */
+	uint32_t first_syntax; /* index into pdu_associate.syntaxes */
+	/* SCP/SCU role selection for the abstract syntax, PS3.7 D.3.3.4 */
+	bool has_role;
+	bool scu_role, scp_role;
+};
+
+/* A-ASSOCIATE-RQ or -AC, PS3.8 9.3.2 and 9.3.3 */
+struct pdu_associate {
+	uint16_t version; /* bit 0 must be set */
+	char called[AE_SIZE], calling[AE_SIZE]; /* outer blanks cut */
+	char application_context[UID_SIZE];
+	struct pdu_context *contexts; /* owned, n_contexts of them */
+	unsigned n_contexts;
+	char (*syntaxes)[UID_SIZE]; /* owned, all contexts' in order */
+	uint32_t n_syntaxes;
+	uint32_t max_pdu; /* what the sender accepts; 0 = no limit */
+	char implementation[UID_SIZE];
+	char version_name[AE_SIZE];
+	uint16_t max_invoked, max_performed; /* 0 when not negotiated */
+	uint8_t n_identities; /* user identity items seen (PS3.7 D.3.3.7) */
+};
+
+struct pdu_reject {
+	uint8_t result, source, reason; /* PS3.8 table 9-21 */
+};
+
+/* The type and body length of a PDU from its first six bytes. Returns -1
+ * (ERR_PARSE) for an unknown type or a length above what that type may have:
+ * PDU_ASSOCIATE_MAX, PDU_DATA_MAX, or exactly 4 for the others. */
+int pdu_parse_head(const uint8_t head[PDU_HEAD], enum pdu_type *ret_type,
+    uint32_t *ret_length, struct err *e);
+
+/* The body of an A-ASSOCIATE-RQ or -AC. On success ${ret} owns memory:
+ * pdu_associate_done. Refuses (ERR_PARSE): even or repeated context ids,
+ * contexts without abstract or transfer syntax, more than PDU_CONTEXTS_MAX,
+ * bad UIDs, lengths past the end, more than one user identity item. Unknown
+ * items are skipped (PS3.8 9.3.1). Role selection items are joined to every
+ * context of their SOP class. */
+int pdu_parse_associate(enum pdu_type type, const uint8_t *body, size_t n,
+    struct pdu_associate *ret, struct err *e);
+void pdu_associate_done(struct pdu_associate *a);
+
+/* Add a context, as proposer (${syntaxes} of ${n}) or, with ${n} 1 or 0, as
+ * accepter; returns the new context, borrowed until the next call. */
+struct pdu_context *pdu_add_context(struct pdu_associate *a, uint8_t id,
+    const char *abstract, const char *const *syntaxes, unsigned n);
+const char *pdu_syntax(const struct pdu_associate *a,
+    const struct pdu_context *c, unsigned i);
+
+/* Append a whole PDU (head and body) to ${b}. Role items are written for
+ * contexts with has_role, one for each SOP class. */
+void pdu_format_associate(struct buf *b, enum pdu_type type,
+    const struct pdu_associate *a);
+void pdu_format_reject(struct buf *b, const struct pdu_reject *r);
+void pdu_format_release(struct buf *b, enum pdu_type type);
+void pdu_format_abort(struct buf *b, uint8_t source, uint8_t reason);
+
+int pdu_parse_reject(const uint8_t *body, size_t n, struct pdu_reject *ret,
+    struct err *e);
+/* "called AE title not recognized (1/1/7)" and the like; PS3.8 table 9-21 */
+const char *pdu_reject_text(const struct pdu_reject *r, char *dst,
+    size_t size);
+
+/* One presentation data value, PS3.8 9.3.5.1 and annex E.2 */
+struct pdv {
+	uint8_t context;
+	bool is_command, is_last;
+	const uint8_t *p; /* borrowed from the PDU */
+	uint32_t n;
+};
+/* The next PDV of a P-DATA-TF body under ${c}: 1 found, 0 none left,
+ * -1 ERR_PARSE (length below 2, or beyond the PDU). */
+int pdu_next_pdv(struct cur *c, struct pdv *ret, struct err *e);
+
+/* The 12 bytes before ${n} data bytes of a P-DATA-TF with one PDV. */
+void pdu_format_pdv_head(uint8_t dst[PDU_HEADROOM], uint8_t context,
+    bool is_command, bool is_last, uint32_t n);
+
+#endif
