@@ -127,7 +127,8 @@ void attrs_putf(struct attrs *as, uint32_t tag, const char *fmt, ...)
 const struct attr *attrs_get(const struct attrs *as, uint32_t tag);
 /* The value, "" when absent or empty; borrowed. */
 const char *attrs_value(const struct attrs *as, uint32_t tag);
-/* Copy every attribute of ${from} that ${as} lacks. */
+/* Copy every attribute of ${from} that ${as} lacks; the character set comes
+ * along only when ${as} was empty. */
 void attrs_merge(struct attrs *as, const struct attrs *from);
 
 /* One blob for the index, and back. Parsing a damaged blob is ERR_CORRUPT. */

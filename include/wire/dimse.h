@@ -66,24 +66,30 @@ struct dimse {
 	char comment[65]; /* (0000,0902) */
 };
 
-/* Append the command set of ${d}, group length first. A response of C-GET
- * and C-MOVE carries counts when has_counts; remaining only while pending
- * or cancelled (PS3.7 9.3.3.2, 9.3.4.2). */
+/* Append the command set of ${d}, group length first, with the elements
+ * that its command has (PS3.7 9.3 and 10.3). A response always carries its
+ * status; one of C-GET and C-MOVE carries counts when has_counts, remaining
+ * only while pending or cancelled (PS3.7 9.3.3.2, 9.3.4.2). */
 void dimse_format(struct buf *b, const struct dimse *d);
 
-/* Read a whole command set. ERR_PARSE: no command field, elements out of
- * group 0, lengths past the end, a request without message id, a C-STORE-RQ
- * without instance UID, UIDs that are none. Unknown elements are skipped. */
+/* Read a whole command set, its elements in any order. ERR_PARSE: no command
+ * field, elements out of group 0, lengths past the end, numbers that are not
+ * two bytes, a request without message id (a response or C-CANCEL-RQ without
+ * the one it belongs to), a C-STORE-RQ without instance UID, UIDs that are
+ * none, AE titles above 16 characters. Unknown elements are skipped, empty
+ * ones are as good as absent; without (0000,0800) no data set follows. */
 int dimse_parse(const uint8_t *p, size_t n, struct dimse *ret, struct err *e);
 
 bool dimse_is_request(const struct dimse *d);
 /* Whether ${status} is one of PS3.7 annex C's pending, warning, success. */
 bool dimse_is_pending(uint16_t status);
 bool dimse_is_warning(uint16_t status);
-/* The response that belongs to ${rq}: command, class, message id, status. */
+/* The response that belongs to ${rq}: command, class, message id, status,
+ * and of a C-STORE the instance. C-CANCEL-RQ has none. */
 struct dimse dimse_response(const struct dimse *rq, uint16_t status);
 /* "out of resources: cannot send (A702)" into ${dst}. */
 const char *dimse_status_text(uint16_t status, char *dst, size_t size);
+/* "C-FIND-RQ"; "unknown command" when it is not in PS3.7 E.1. */
 const char *dimse_command_name(uint16_t command);
 
 #endif

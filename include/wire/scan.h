@@ -17,8 +17,11 @@
 #include "base/err.h"
 #include "base/uid.h"
 
-#define SCAN_DEPTH_MAX 64 /* sequences in sequences (DCMTK: 64) */
-#define SCAN_ELEMENTS_MAX 100000 /* elements before the pixel data */
+/* Sequences in sequences (DCMTK: 64). In Implicit VR a sequence of defined
+ * length looks like any value: it is passed over whole, at no depth. */
+#define SCAN_DEPTH_MAX 64
+/* Elements and items before the pixel data; 4D flow has 100 a frame. */
+#define SCAN_ELEMENTS_MAX 1000000
 
 #define SYNTAX_IMPLICIT_LE "1.2.840.10008.1.2"
 #define SYNTAX_EXPLICIT_LE "1.2.840.10008.1.2.1"
