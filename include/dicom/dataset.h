@@ -31,6 +31,9 @@ int dataset_start(struct err *e);
  * more than 64 KiB; else only those ${n_tags}. Text becomes UTF-8: by
  * (0008,0005); a single `ISO 2022 IR n` counts as `ISO_IR n`; a missing or
  * unknown set with 8-bit bytes is taken for Latin-1 and marked guessed.
+ * Numbers become decimal text, AT becomes GGGGEEEE, both joined by '\'; bytes
+ * (OB, OW, UN ...) have no value, only raw. UN of a known tag is read by its
+ * VR. Of a tag that comes twice the first counts, as in wire/scan.
  * ${ret} is initialised here; attrs_done it. Deflated data sets are inflated
  * (at most DATASET_HEADER_MAX). ${n} may be a prefix of the data set that
  * reaches the pixel data. */
@@ -39,7 +42,9 @@ int dataset_parse(const void *p, size_t n, const char *syntax,
 
 /* Append ${as} as an identifier in ${syntax} (Implicit LE, Explicit LE or
  * BE). Text is written in UTF-8 with (0008,0005) ISO_IR 192 when any value
- * is not ASCII, without (0008,0005) when all are. */
+ * is not ASCII, without (0008,0005) when all are. A value that its VR cannot
+ * hold, or longer than an Explicit VR length can tell, is ERR_INVAL; nothing
+ * is appended then. */
 int dataset_format(const struct attrs *as, const char *syntax, struct buf *b,
     struct err *e);
 

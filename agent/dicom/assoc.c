@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* An association's socket, buffer and end. */
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "dicom/assoc_priv.h"
+
+void
+assoc_stop_init(struct assoc_stop *s)
+{
+	lock_init(&s->lock);
+	s->fd = -1;
+	s->asked = false;
+}
+
+void
+assoc_stop_done(struct assoc_stop *s)
+{
+	lock_done(&s->lock);
+}
+
+void
+assoc_stop_ask(struct assoc_stop *s)
+{
+	lock_acquire(&s->lock);
+	s->asked = true;
+	/* wakes poll and recv of the owner, who closes it */
+	if (s->fd >= 0)
+		(void)shutdown(s->fd, SHUT_RDWR); /* closed already is fine */
+	lock_release(&s->lock);
+}
+
+static bool
+stop_is_asked(struct assoc_stop *s)
+{
+	if (s == NULL)
+		return false;
+	lock_acquire(&s->lock);
+	bool asked = s->asked;
+	lock_release(&s->lock);
+	return asked;
+}
+
+void
+assoc_set_stop(struct assoc *a, struct assoc_stop *stop)
+{
+	if (a->stop != NULL) {
+		lock_acquire(&a->stop->lock);
+		a->stop->fd = -1;
+		lock_release(&a->stop->lock);
+	}
+	a->stop = stop;
+	if (stop == NULL)
+		return;
+	lock_acquire(&stop->lock);
+	stop->fd = a->fd;
+	if (stop->asked && a->fd >= 0)
+		(void)shutdown(a->fd, SHUT_RDWR); /* asked before we came */
+	lock_release(&stop->lock);
+}
+
+struct assoc *
+assoc_new(int take_fd, enum ul_state state, struct assoc_stop *stop)
+{
+	struct assoc *a = mem_new(struct assoc);
+	a->fd = take_fd;
+	a->state = state;
+	a->peer_max = PDU_DATA_MAX;
+	buf_init(&a->out, PDU_ASSOCIATE_MAX);
+	assoc_set_stop(a, stop);
+	return a;
+}
+
+/* The connection is gone: nobody may shut down a descriptor reused. */
+static void
+close_fd(struct assoc *a)
+{
+	if (a->stop != NULL) {
+		lock_acquire(&a->stop->lock);
+		a->stop->fd = -1;
+		sock_close(&a->fd);
+		lock_release(&a->stop->lock);
+	} else {
+		sock_close(&a->fd);
+	}
+	a->state = UL_STA1;
+}
+
+void
+assoc_drop(struct assoc **pp)
+{
+	struct assoc *a = *pp;
+	*pp = NULL;
+	if (a == NULL)
+		return;
+	close_fd(a);
+	assoc_set_stop(a, NULL);
+	pdu_associate_done(&a->agreed);
+	buf_done(&a->out);
+	mem_free(a->in);
+	mem_free(a);
+}
+
+/* Room for at least one more byte, and for all of a begun PDU. */
+static void
+make_room(struct assoc *a)
+{
+	if (a->in_at == a->in_len && cur_left(&a->pdvs) == 0)
+		a->in_at = a->in_len = 0;
+	if (a->in_len < a->in_cap)
+		return;
+	if (a->in_at > 0 && cur_left(&a->pdvs) == 0) {
+		memmove(a->in, a->in + a->in_at, a->in_len - a->in_at);
+		a->in_len -= a->in_at;
+		a->in_at = 0;
+		if (a->in_len < a->in_cap)
+			return;
+	}
+	size_t cap = a->in_cap == 0 ? 8192 : a->in_cap * 4;
+	a->in_cap = cap < ASSOC_IN_MAX ? cap : ASSOC_IN_MAX;
+	a->in = mem_grow(a->in, a->in_cap, 1);
+}
+
+int
+assoc_fill(struct assoc *a, struct err *e)
+{
+	make_room(a);
+	if (a->fd < 0)
+		return err_set(e, ERR_NET, 0, "the connection is closed");
+	sock_quickack(a->fd);
+	ssize_t n = recv(a->fd, a->in + a->in_len, a->in_cap - a->in_len, 0);
+	if (n > 0) {
+		a->in_len += (size_t)n;
+		return 1;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK ||
+	    errno == EINTR))
+		return 0;
+	int why = n < 0 ? errno : 0;
+	bool asked = stop_is_asked(a->stop);
+	close_fd(a);
+	if (asked)
+		return err_set(e, ERR_CANCELLED, 0, "told to stop");
+	return err_set(e, ERR_NET, why, "the peer closed the connection");
+}
+
+int
+assoc_take(struct assoc *a, struct assoc_pdu *ret, struct err *e)
+{
+	size_t have = a->in_len - a->in_at;
+	if (have < PDU_HEAD)
+		return 0;
+	const uint8_t *p = a->in + a->in_at;
+	if (pdu_parse_head(p, &ret->type, &ret->n, e) != 0)
+		return -1;
+	if (have - PDU_HEAD < ret->n)
+		return 0;
+	ret->body = p + PDU_HEAD;
+	a->in_at += PDU_HEAD + (size_t)ret->n;
+	return 1;
+}
+
+int
+assoc_next(struct assoc *a, int64_t deadline_ns, struct assoc_pdu *ret,
+    struct err *e)
+{
+	bool begun = false;
+	for (;;) {
+		int rc = assoc_take(a, ret, e);
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+		if (!begun && a->in_len > a->in_at) {
+			begun = true;
+			deadline_ns = clock_uptime_ns() +
+			    ASSOC_PDU_MS * CLOCK_MS;
+		}
+		rc = assoc_fill(a, e);
+		if (rc < 0)
+			return -1;
+		if (rc == 1)
+			continue;
+		if (!sock_wait(a->fd, false, deadline_ns))
+			return err_set(e, ERR_TIMEOUT, 0, "%s", begun ?
+			    "the peer stalled inside a PDU" :
+			    "the peer said nothing in time");
+	}
+}
+
+int
+assoc_write(struct assoc *a, const void *p, size_t n, int64_t deadline_ns,
+    struct err *e)
+{
+	const uint8_t *q = p;
+	while (n > 0) {
+		ssize_t k = a->fd < 0 ? -1 : write(a->fd, q, n);
+		if (k > 0) {
+			q += k;
+			n -= (size_t)k;
+			continue;
+		}
+		bool again = a->fd >= 0 && (errno == EAGAIN ||
+		    errno == EWOULDBLOCK || errno == EINTR);
+		if (again && sock_wait(a->fd, true, deadline_ns))
+			continue;
+		if (again)
+			return err_set(e, ERR_TIMEOUT, 0,
+			    "the peer does not read");
+		bool asked = stop_is_asked(a->stop);
+		close_fd(a);
+		return err_set(e, asked ? ERR_CANCELLED : ERR_NET, 0, "%s",
+		    asked ? "told to stop" : "the peer closed the connection");
+	}
+	return 0;
+}
+
+enum ul_event
+assoc_event(enum pdu_type type)
+{
+	switch (type) {
+	case PDU_ASSOCIATE_RQ:
+		return UL_EV_GOT_RQ;
+	case PDU_ASSOCIATE_AC:
+		return UL_EV_GOT_AC;
+	case PDU_ASSOCIATE_RJ:
+		return UL_EV_GOT_RJ;
+	case PDU_DATA:
+		return UL_EV_GOT_DATA;
+	case PDU_RELEASE_RQ:
+		return UL_EV_GOT_RELEASE_RQ;
+	case PDU_RELEASE_RP:
+		return UL_EV_GOT_RELEASE_RP;
+	case PDU_ABORT:
+		return UL_EV_GOT_ABORT;
+	}
+	return UL_EV_BAD_PDU;
+}
+
+void
+assoc_say_abort(struct assoc *a, uint8_t source, uint8_t reason)
+{
+	if (a->fd < 0)
+		return;
+	struct err ignored; /* the connection is given up either way */
+	buf_clear(&a->out);
+	pdu_format_abort(&a->out, source, reason);
+	(void)assoc_write(a, a->out.p, a->out.len,
+	    clock_uptime_ns() + ASSOC_CLOSE_MS * CLOCK_MS, &ignored);
+	assoc_await_close(a);
+}
+
+void
+assoc_await_close(struct assoc *a)
+{
+	int64_t deadline = clock_uptime_ns() + ASSOC_CLOSE_MS * CLOCK_MS;
+	struct err ignored; /* whatever comes now is not read (PS3.8 AA-6) */
+	if (a->fd >= 0)
+		(void)shutdown(a->fd, SHUT_WR); /* closed already is fine */
+	while (a->fd >= 0) {
+		a->pdvs = (struct cur){0};
+		a->in_at = a->in_len = 0;
+		if (assoc_fill(a, &ignored) == 0 &&
+		    !sock_wait(a->fd, false, deadline))
+			break;
+		if (clock_uptime_ns() > deadline)
+			break;
+	}
+	close_fd(a);
+}
+
+int
+assoc_agree(struct assoc *a, struct pdu_associate *take_rq,
+    struct pdu_associate *take_ac, struct err *e)
+{
+	if (pdu_match(take_ac, take_rq, e) != 0)
+		return -1;
+	uint32_t max = a->requestor ? take_ac->max_pdu : take_rq->max_pdu;
+	a->peer_max = max == 0 || max > PDU_DATA_MAX ? PDU_DATA_MAX :
+	    max < ASSOC_PEER_MIN ? ASSOC_PEER_MIN : max;
+	/* the fields of an AC are not to be read (PS3.8 table 9-17) */
+	(void)str_copy(take_ac->calling, AE_SIZE, take_rq->calling);
+	(void)str_copy(take_ac->called, AE_SIZE, take_rq->called);
+	pdu_associate_done(&a->agreed);
+	a->agreed = *take_ac;
+	*take_ac = (struct pdu_associate){0};
+	pdu_associate_done(take_rq);
+	return 0;
+}
+
+const char *
+assoc_calling(const struct assoc *a)
+{
+	return a->agreed.calling;
+}
+
+const char *
+assoc_called(const struct assoc *a)
+{
+	return a->agreed.called;
+}
+
+const char *
+assoc_peer(const struct assoc *a)
+{
+	return a->peer;
+}
+
+bool
+assoc_is_local(const struct assoc *a)
+{
+	return a->local;
+}
+
+bool
+assoc_is_open(const struct assoc *a)
+{
+	return a->fd >= 0 && a->state == UL_STA6;
+}
+
+bool
+assoc_context(const struct assoc *a, uint8_t id, struct assoc_context *ret)
+{
+	for (unsigned i = 0; i < a->agreed.n_contexts; i++) {
+		const struct pdu_context *c = &a->agreed.contexts[i];
+		if (c->id != id || c->result != PDU_CONTEXT_ACCEPTED)
+			continue;
+		*ret = (struct assoc_context){.id = id,
+		    .abstract = c->abstract,
+		    .syntax = pdu_syntax(&a->agreed, c, 0)};
+		return true;
+	}
+	return false;
+}
+
+uint8_t
+assoc_find(const struct assoc *a, const char *abstract, const char *syntax)
+{
+	for (unsigned i = 0; i < a->agreed.n_contexts; i++) {
+		const struct pdu_context *c = &a->agreed.contexts[i];
+		if (c->result == PDU_CONTEXT_ACCEPTED &&
+		    str_eq(c->abstract, abstract) && (syntax == NULL ||
+		    str_eq(pdu_syntax(&a->agreed, c, 0), syntax)))
+			return c->id;
+	}
+	return 0;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* DIMSE messages over an established association (PS3.7, PS3.8 9.3.5). */
+#include <sys/uio.h>
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "dicom/assoc_priv.h"
+
+#define BATCH 64 /* PDVs a writev: 1 MiB at OsiriX's 16 KiB PDUs */
+
+/* PS3.8 AR-2 then AR-4: the peer asks to release; answer and close. */
+static void
+answer_release(struct assoc *a)
+{
+	struct err ignored; /* the association is over either way */
+	buf_clear(&a->out);
+	pdu_format_release(&a->out, PDU_RELEASE_RP);
+	(void)assoc_write(a, a->out.p, a->out.len,
+	    clock_uptime_ns() + ASSOC_CLOSE_MS * CLOCK_MS, &ignored);
+	assoc_await_close(a);
+}
+
+/* The next PDV, reading PDUs as needed: 1, 0 the peer is gone, -1. */
+static int
+next_pdv(struct assoc *a, int64_t deadline_ns, struct pdv *ret, struct err *e)
+{
+	for (;;) {
+		int rc = pdu_next_pdv(&a->pdvs, ret, e);
+		if (rc == 1)
+			return 1;
+		if (rc < 0) {
+			assoc_say_abort(a, 2, 6); /* invalid parameter */
+			return -1;
+		}
+		a->pdvs = (struct cur){0};
+		struct assoc_pdu pdu;
+		if (assoc_next(a, deadline_ns, &pdu, e) != 0) {
+			if (e->code == ERR_PARSE)
+				assoc_say_abort(a, 2, 1); /* unrecognised */
+			else if (e->code == ERR_NET)
+				return 0;
+			return -1;
+		}
+		struct ul_step step = ul_step(a->state,
+		    assoc_event(pdu.type));
+		if (step.action == UL_DT2) {
+			a->pdvs = cur_of(pdu.body, pdu.n);
+			continue;
+		}
+		if (step.action == UL_AR2) {
+			answer_release(a);
+			return 0;
+		}
+		if (step.action == UL_AA3) {
+			assoc_await_close(a);
+			return err_set(e, ERR_PEER, 0, "the peer aborted");
+		}
+		assoc_say_abort(a, 2, 2); /* AA-8: unexpected PDU */
+		return err_set(e, ERR_PEER, 0,
+		    "the peer sent an unexpected PDU");
+	}
+}
+
+static int
+broke_protocol(struct assoc *a, const char *how, struct err *e)
+{
+	assoc_say_abort(a, 2, 6);
+	return err_set(e, ERR_PEER, 0, "the peer broke the protocol: %s", how);
+}
+
+int
+assoc_receive(struct assoc *a, int64_t wait_ms, struct dimse *ret,
+    uint8_t *ret_context, struct err *e)
+{
+	if (!assoc_is_open(a))
+		return err_set(e, ERR_NET, 0, "the association is over");
+	int64_t deadline = clock_uptime_ns() + wait_ms * CLOCK_MS;
+	struct buf command;
+	buf_init(&command, DIMSE_COMMAND_MAX);
+	struct pdv v = {0};
+	int rc;
+	uint8_t context = 0;
+	do {
+		rc = next_pdv(a, deadline, &v, e);
+		if (rc <= 0) {
+			/* silence between messages leaves it open */
+			if (rc < 0 && e->code == ERR_TIMEOUT &&
+			    (context != 0 || a->in_len > a->in_at))
+				assoc_say_abort(a, 0, 0);
+			goto out;
+		}
+		struct assoc_context known;
+		rc = -1;
+		if (!v.is_command ||
+		    (context != 0 && context != v.context)) {
+			(void)broke_protocol(a, "not a command", e);
+			goto out;
+		}
+		if (!assoc_context(a, v.context, &known)) {
+			(void)broke_protocol(a, "unknown context", e);
+			goto out;
+		}
+		context = v.context;
+		deadline = clock_uptime_ns() + ASSOC_PDU_MS * CLOCK_MS;
+		buf_add(&command, v.p, v.n);
+		if (command.failed) {
+			(void)broke_protocol(a, "command too large", e);
+			goto out;
+		}
+	} while (!v.is_last);
+	if (dimse_parse(command.p, command.len, ret, e) != 0) {
+		assoc_say_abort(a, 2, 6);
+		goto out;
+	}
+	*ret_context = context;
+	rc = 1;
+out:
+	buf_done(&command);
+	return rc;
+}
+
+int
+assoc_receive_data(struct assoc *a, int64_t wait_ms, assoc_sink_fn *sink,
+    void *ctx, struct err *e)
+{
+	bool refused = false;
+	struct err mine;
+	struct pdv v = {0};
+	do {
+		int64_t deadline = clock_uptime_ns() + wait_ms * CLOCK_MS;
+		int rc = next_pdv(a, deadline, &v, refused ? &mine : e);
+		if (rc == 0)
+			return err_set(e, ERR_NET, 0,
+			    "the peer left inside a data set");
+		if (rc < 0) {
+			if (refused)
+				*e = mine;
+			if (a->fd >= 0)
+				assoc_say_abort(a, 0, 0);
+			return -1;
+		}
+		if (v.is_command)
+			return broke_protocol(a, "a command in a data set", e);
+		if (!refused && sink(ctx, v.p, v.n, e) != 0)
+			refused = true;
+	} while (!v.is_last);
+	return refused ? 1 : 0;
+}
+
+static int
+sink_buf(void *ctx, const void *p, size_t n, struct err *e) /* assoc_sink_fn */
+{
+	struct buf *b = ctx;
+	buf_add(b, p, n);
+	return !b->failed ? 0 : err_set(e, ERR_FULL, 0,
+	    "data set: want at most %zu bytes", b->max);
+}
+
+int
+assoc_receive_buf(struct assoc *a, int64_t wait_ms, struct buf *b,
+    struct err *e)
+{
+	return assoc_receive_data(a, wait_ms, sink_buf, b, e);
+}
+
+/* Write ${n} vectors whole; they are consumed. */
+static int
+write_all(struct assoc *a, struct iovec *v, int n, struct err *e)
+{
+	int64_t deadline = clock_uptime_ns() + ASSOC_SEND_MS * CLOCK_MS;
+	while (n > 0) {
+		ssize_t k = writev(a->fd, v, n);
+		if (k < 0) { /* wait, or find out why, with the first bytes */
+			if (assoc_write(a, v->iov_base, v->iov_len, deadline,
+			    e) != 0)
+				return -1;
+			v++;
+			n--;
+			continue;
+		}
+		while (n > 0 && (size_t)k >= v->iov_len) {
+			k -= (ssize_t)v->iov_len;
+			v++;
+			n--;
+		}
+		if (n > 0) {
+			v->iov_base = (uint8_t *)v->iov_base + k;
+			v->iov_len -= (size_t)k;
+		}
+	}
+	return 0;
+}
+
+struct batch {
+	struct assoc *a;
+	struct iovec v[2 * BATCH];
+	uint8_t heads[BATCH][PDU_HEADROOM];
+	int n; /* PDVs gathered */
+};
+
+static int
+flush(struct batch *b, struct err *e)
+{
+	int n = b->n;
+	b->n = 0;
+	return n == 0 ? 0 : write_all(b->a, b->v, 2 * n, e);
+}
+
+/* Gather ${n} bytes as PDVs of the peer's size. The vectors do not change
+ * what they point to; iov_base is not const. */
+static int
+gather(struct batch *b, uint8_t context, bool command, const uint8_t *p,
+    size_t n, struct err *e)
+{
+	uint32_t most = b->a->peer_max - 6;
+	most -= most % 2; /* PS3.8 9.3.1: even fragments */
+	do {
+		uint32_t k = n < most ? (uint32_t)n : most;
+		if (b->n == BATCH && flush(b, e) != 0)
+			return -1;
+		pdu_format_pdv_head(b->heads[b->n], context, command, k == n,
+		    k);
+		b->v[2 * b->n] = (struct iovec){b->heads[b->n], PDU_HEADROOM};
+		union {
+			const uint8_t *in;
+			uint8_t *out;
+		} q = {.in = p};
+		b->v[2 * b->n + 1] = (struct iovec){q.out, k};
+		b->n++;
+		p = k == 0 ? p : p + k;
+		n -= k;
+	} while (n > 0);
+	return 0;
+}
+
+int
+assoc_send(struct assoc *a, uint8_t context, const struct dimse *d,
+    const void *p, size_t n, struct err *e)
+{
+	if (!assoc_is_open(a))
+		return err_set(e, ERR_NET, 0, "the association is over");
+	buf_clear(&a->out);
+	dimse_format(&a->out, d);
+	struct batch b;
+	b.a = a;
+	b.n = 0;
+	if (gather(&b, context, true, a->out.p, a->out.len, e) != 0 ||
+	    (p != NULL && gather(&b, context, false, p, n, e) != 0) ||
+	    flush(&b, e) != 0) {
+		if (a->fd >= 0)
+			assoc_say_abort(a, 0, 0);
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* What assoc*.c and listen.c share: the association itself. */
+#ifndef DICOM_ASSOC_PRIV_H
+#define DICOM_ASSOC_PRIV_H
+
+#include "dicom/assoc.h"
+#include "wire/ulstate.h"
+
+#define ASSOC_PEER_MIN 128 /* bytes a PDU; no peer can mean less */
+#define ASSOC_IN_MAX (2 * (PDU_HEAD + PDU_DATA_MAX)) /* receive buffer */
+
+struct assoc {
+	/* set when negotiated, then constant */
+	struct pdu_associate agreed; /* the AC; abstracts filled in */
+	char peer[SOCK_ADDR_SIZE];
+	bool local;
+	bool requestor;
+	uint32_t peer_max; /* PDU bytes the peer takes */
+	/* owned by whoever works on it: the loop, or one worker */
+	int fd;
+	enum ul_state state;
+	struct assoc_stop *stop; /* borrowed, may be NULL */
+	uint8_t *in; /* [in_at, in_len) is received and not used */
+	size_t in_cap, in_at, in_len;
+	struct cur pdvs; /* the rest of the current P-DATA PDU */
+	size_t pdvs_end; /* where that PDU ends in ${in} */
+	struct buf out; /* heads being sent */
+};
+
+/* A PDU in the receive buffer; body borrowed until the next receive. */
+struct assoc_pdu {
+	enum pdu_type type;
+	const uint8_t *body;
+	uint32_t n;
+};
+
+struct assoc *assoc_new(int take_fd, enum ul_state state,
+    struct assoc_stop *stop);
+/* Close the socket, free everything; says nothing to the peer. */
+void assoc_drop(struct assoc **pp);
+
+
+
+/* Read what has arrived, without waiting: 1 got some, 0 nothing now, -1
+ * closed or failed. Grows the buffer up to what one PDU may need. */
+int assoc_fill(struct assoc *a, struct err *e);
+/* Take a whole PDU off the buffer: 1, 0 not whole yet, -1 not a PDU. */
+int assoc_take(struct assoc *a, struct assoc_pdu *ret, struct err *e);
+/* The next PDU by ${deadline_ns}; once begun it has ASSOC_PDU_MS. Closed:
+ * ERR_NET, the state is idle. */
+int assoc_next(struct assoc *a, int64_t deadline_ns, struct assoc_pdu *ret,
+    struct err *e);
+/* Write all of ${n} bytes by ${deadline_ns}. */
+int assoc_write(struct assoc *a, const void *p, size_t n, int64_t deadline_ns,
+    struct err *e);
+/* The event of a received PDU, PS3.8 table 9-10's rows. */
+enum ul_event assoc_event(enum pdu_type type);
+/* AA-1, AA-8: say A-ABORT if the connection still stands, and close. */
+void assoc_say_abort(struct assoc *a, uint8_t source, uint8_t reason);
+/* Sta13: wait for the peer's close for ASSOC_CLOSE_MS, then close. */
+void assoc_await_close(struct assoc *a);
+/* Join request and answer into ${a}->agreed: takes both. On failure (the
+ * answer does not fit the request) both stay with the caller. */
+int assoc_agree(struct assoc *a, struct pdu_associate *take_rq,
+    struct pdu_associate *take_ac, struct err *e);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Asking for an association, and ending it (PS3.8 9.2: Sta1 to Sta6). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "base/uid.h"
+#include "dicom/assoc_priv.h"
+
+static void
+propose(const struct assoc_ask *ask, struct pdu_associate *rq)
+{
+	*rq = (struct pdu_associate){.version = 1, .max_pdu = PDU_DATA_MAX};
+	(void)str_copy(rq->called, AE_SIZE, ask->called);
+	(void)str_copy(rq->calling, AE_SIZE, ask->calling);
+	(void)str_copy(rq->application_context, UID_SIZE,
+	    PDU_APPLICATION_CONTEXT);
+	(void)str_copy(rq->implementation, UID_SIZE, UID_IMPLEMENTATION);
+	(void)str_copy(rq->version_name, AE_SIZE, UID_VERSION_NAME);
+	for (unsigned i = 0; i < ask->n_proposals; i++) {
+		const struct assoc_proposal *p = &ask->proposals[i];
+		struct pdu_context *c = pdu_add_context(rq,
+		    (uint8_t)(2 * i + 1), p->abstract, &p->syntax, 1);
+		c->has_role = p->scp;
+		c->scp_role = p->scp;
+	}
+}
+
+/* The answer in Sta5: AE-3 (AC), AE-4 (RJ), AA-8 (anything else). */
+static int
+take_answer(struct assoc *a, const struct assoc_pdu *pdu,
+    struct pdu_associate *rq, struct err *e)
+{
+	struct ul_step step = ul_step(a->state, assoc_event(pdu->type));
+	if (step.action == UL_AE3) {
+		struct pdu_associate ac = {0};
+		if (pdu_parse_associate(pdu->type, pdu->body, pdu->n, &ac,
+		    e) != 0 || assoc_agree(a, rq, &ac, e) != 0) {
+			pdu_associate_done(&ac);
+			assoc_say_abort(a, 2, 6);
+			return -1;
+		}
+		a->state = step.next;
+		return 0;
+	}
+	if (step.action == UL_AE4) {
+		struct pdu_reject rj = {0};
+		char text[120];
+		if (pdu_parse_reject(pdu->body, pdu->n, &rj, e) != 0)
+			return -1;
+		return err_set(e, ERR_PEER, 0, "it refuses us: %s",
+		    pdu_reject_text(&rj, text, sizeof(text)));
+	}
+	if (step.action != UL_AA3) /* AA-8: unexpected PDU */
+		assoc_say_abort(a, 2, 2);
+	return err_set(e, ERR_PEER, 0, "%s", step.action == UL_AA3 ?
+	    "it aborted" : "it answered with an unexpected PDU");
+}
+
+int
+assoc_request(struct assoc **ret, const struct assoc_ask *ask, struct err *e)
+{
+	struct pdu_associate rq = {0};
+	int rc = -1;
+	struct assoc *a = NULL;
+	int fd = sock_connect(ask->host, ask->port, ASSOC_CONNECT_MS, e);
+	if (fd < 0)
+		return -1;
+	a = assoc_new(fd, UL_STA4, ask->stop);
+	a->requestor = true;
+	(void)snprintf(a->peer, sizeof(a->peer), "%.50s:%u", ask->host,
+	    ask->port);
+
+	propose(ask, &rq);
+	buf_clear(&a->out);
+	pdu_format_associate(&a->out, PDU_ASSOCIATE_RQ, &rq);
+	a->state = ul_step(a->state, UL_EV_CONNECTED).next;
+	int64_t deadline = clock_uptime_ns() + ASSOC_ARTIM_MS * CLOCK_MS;
+	if (assoc_write(a, a->out.p, a->out.len, deadline, e) != 0)
+		goto out;
+	struct assoc_pdu pdu;
+	if (assoc_next(a, deadline, &pdu, e) != 0) {
+		assoc_say_abort(a, 0, 0);
+		goto out;
+	}
+	rc = take_answer(a, &pdu, &rq, e);
+out:
+	pdu_associate_done(&rq);
+	if (rc != 0) {
+		assoc_drop(&a);
+		return err_prefix(e, "associate with %s at %.60s:%u",
+		    ask->called, ask->host, ask->port);
+	}
+	*ret = a;
+	return 0;
+}
+
+void
+assoc_release(struct assoc **pp)
+{
+	struct assoc *a = *pp;
+	if (a == NULL || !assoc_is_open(a)) {
+		assoc_drop(pp);
+		return;
+	}
+	int64_t deadline = clock_uptime_ns() + ASSOC_CLOSE_MS * CLOCK_MS;
+	struct err ignored; /* we leave in any case */
+	buf_clear(&a->out);
+	pdu_format_release(&a->out, PDU_RELEASE_RQ);
+	a->state = ul_step(a->state, UL_EV_RELEASE_ASKED).next; /* Sta7 */
+	a->pdvs = (struct cur){0};
+	if (assoc_write(a, a->out.p, a->out.len, deadline, &ignored) != 0)
+		goto out;
+	struct assoc_pdu pdu;
+	while (assoc_next(a, deadline, &pdu, &ignored) == 0) {
+		enum ul_event ev = assoc_event(pdu.type);
+		struct ul_step step = ul_step(a->state, ev);
+		if (step.action == UL_AR6) /* data on its way: not ours now */
+			continue;
+		if (step.action == UL_AR8) { /* both released at once */
+			buf_clear(&a->out);
+			pdu_format_release(&a->out, PDU_RELEASE_RP);
+			(void)assoc_write(a, a->out.p, a->out.len, deadline,
+			    &ignored);
+			a->state = UL_STA11;
+			continue;
+		}
+		break; /* AR-3: answered; or anything else: we leave */
+	}
+out:
+	assoc_drop(pp);
+}
+
+void
+assoc_abort(struct assoc **pp)
+{
+	if (*pp != NULL && (*pp)->fd >= 0)
+		assoc_say_abort(*pp, 0, 0);
+	assoc_drop(pp);
+}
