@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Questions to an archive: C-FIND in the study root (PS3.4 C.4.1.2). */
+#include "base/str.h"
+#include "dicom/dataset.h"
+#include "prefetch/prefetch_priv.h"
+#include "wire/scan.h"
+
+#define STUDY_FIND "1.2.840.10008.5.1.4.1.2.2.1"
+#define STUDY_MOVE "1.2.840.10008.5.1.4.1.2.2.2"
+
+int
+archive_open(struct assoc **ret, const struct prefetch_archive *ar,
+    const char *ae_title, enum archive_service what, struct assoc_stop *stop,
+    struct err *e)
+{
+	const struct assoc_proposal p[] = {
+	    {STUDY_FIND, SYNTAX_EXPLICIT_LE, false},
+	    {STUDY_FIND, SYNTAX_IMPLICIT_LE, false},
+	    {STUDY_MOVE, SYNTAX_IMPLICIT_LE, false},
+	    {STUDY_MOVE, SYNTAX_EXPLICIT_LE, false},
+	};
+	struct assoc_ask ask = {.host = ar->host, .port = ar->port,
+	    .calling = ae_title, .called = ar->ae_title, .proposals = p,
+	    .n_proposals = what == ARCHIVE_MOVE ? 4 : 2, .stop = stop};
+	return assoc_request(ret, &ask, e);
+}
+
+/* One answer's data set to ${fn}. */
+static int
+take_answer(struct assoc *a, const char *syntax, archive_answer_fn *fn,
+    void *ctx, struct err *e)
+{
+	struct buf b;
+	struct attrs as;
+	buf_init(&b, DATASET_IDENTIFIER_MAX);
+	attrs_init(&as);
+	int rc = assoc_receive_buf(a, ARCHIVE_ANSWER_MS, &b, e);
+	if (rc == 0)
+		rc = dataset_parse(b.p, b.len, syntax, NULL, 0, &as, e);
+	if (rc == 0)
+		rc = fn(ctx, &as, e);
+	attrs_done(&as);
+	buf_done(&b);
+	return rc == 0 ? 0 : -1;
+}
+
+static int
+too_many(struct assoc *a, uint8_t context, uint16_t message_id, unsigned max,
+    struct err *e)
+{
+	struct dimse cancel = {.command = DIMSE_C_CANCEL_RQ,
+	    .message_id = message_id};
+	struct err ignored; /* the association is given up anyway */
+	(void)assoc_send(a, context, &cancel, NULL, 0, &ignored);
+	return err_set(e, ERR_PEER, 0,
+	    "C-FIND: want at most %u answers, have more", max);
+}
+
+int
+archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
+    archive_answer_fn *fn, void *ctx, struct err *e)
+{
+	const char *syntax = SYNTAX_EXPLICIT_LE;
+	uint8_t id = assoc_find(a, STUDY_FIND, syntax);
+	if (id == 0) {
+		syntax = SYNTAX_IMPLICIT_LE;
+		id = assoc_find(a, STUDY_FIND, syntax);
+	}
+	if (id == 0)
+		return err_set(e, ERR_PEER, 0,
+		    "it does not accept study root queries");
+	struct buf b;
+	buf_init(&b, DATASET_IDENTIFIER_MAX);
+	struct dimse rq = {.command = DIMSE_C_FIND_RQ, .message_id = 1,
+	    .has_data = true};
+	(void)str_copy(rq.class_uid, UID_SIZE, STUDY_FIND);
+	int rc = dataset_format(keys, syntax, &b, e);
+	if (rc == 0)
+		rc = assoc_send(a, id, &rq, b.p, b.len, e);
+	buf_done(&b);
+	unsigned n = 0;
+	while (rc == 0) {
+		struct dimse rsp;
+		uint8_t context = 0;
+		rc = assoc_receive(a, ARCHIVE_ANSWER_MS, &rsp, &context, e);
+		if (rc == 0)
+			return err_set(e, ERR_NET, 0,
+			    "it left in the middle of its answers");
+		if (rc < 0)
+			break;
+		rc = 0;
+		char text[100];
+		if (rsp.command != DIMSE_C_FIND_RSP ||
+		    rsp.message_id != rq.message_id || context != id)
+			return err_set(e, ERR_PEER, 0,
+			    "want a C-FIND answer, have %s",
+			    dimse_command_name(rsp.command));
+		if (!dimse_is_pending(rsp.status))
+			return rsp.status == DIMSE_SUCCESS ? 0 : err_set(e,
+			    ERR_PEER, 0, "C-FIND: %s", dimse_status_text(
+			    rsp.status, text, sizeof(text)));
+		if (!rsp.has_data)
+			return err_set(e, ERR_PEER, 0,
+			    "C-FIND: a pending answer without data");
+		if (++n > max)
+			return too_many(a, id, rq.message_id, max, e);
+		rc = take_answer(a, syntax, fn, ctx, e);
+	}
+	return rc;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* A case's question to the archives: what does its patient have, is it the
+ * same person, and which of it does the case need? */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "model/patient.h"
+#include "prefetch/prefetch_priv.h"
+
+#define ROUNDS_MAX 2 /* relevance: by the study's text, then by series */
+
+struct candidate {
+	struct found f;
+	enum agreement agreement;
+	char agreed[160]; /* why, in words */
+	char codes[256];
+	struct relevance_series *series; /* owned, strings too */
+	unsigned n_series;
+	bool series_known;
+	bool undecided; /* its series are wanted before it can be judged */
+};
+
+struct asking {
+	struct ask *ask;
+	unsigned archive;
+	struct candidate *all; /* owned */
+	unsigned n, cap;
+	struct candidate *now; /* whose series are asked for */
+};
+
+static void
+candidate_done(struct candidate *c)
+{
+	union { /* the strings are ours, the struct borrows them as const */
+		const char *in;
+		char *out;
+	} u;
+	for (unsigned i = 0; i < c->n_series; i++) {
+		const char *s[] = {c->series[i].modality,
+		    c->series[i].description, c->series[i].protocol,
+		    c->series[i].body_part};
+		for (size_t k = 0; k < sizeof(s) / sizeof(s[0]); k++) {
+			u.in = s[k];
+			mem_free(u.out);
+		}
+	}
+	mem_free(c->series);
+}
+
+static struct candidate *
+candidate_add(struct asking *q)
+{
+	if (q->n == q->cap) {
+		q->cap = q->cap == 0 ? 16 : 2 * q->cap;
+		q->all = mem_grow(q->all, q->cap, sizeof(q->all[0]));
+	}
+	struct candidate *c = &q->all[q->n++];
+	*c = (struct candidate){.f.archive = q->archive};
+	return c;
+}
+
+static void
+copy_value(char *dst, size_t size, const struct attrs *as, uint32_t tag)
+{
+	(void)str_copy(dst, size, attrs_value(as, tag)); /* a cut is fine */
+}
+
+/* One study of the archive's answer. */
+static int
+on_study(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn */
+{
+	struct asking *q = ctx;
+	const char *uid = attrs_value(as, TAG_STUDY_UID);
+	(void)e; /* a bad answer is skipped, the others count */
+	if (!uid_is_valid(uid)) {
+		log_warn("prefetch.answer.bad_uid",
+		    "archive=%u action=skipped_the_study", q->archive);
+		return 0;
+	}
+	for (unsigned i = 0; i < q->n; i++)
+		if (str_eq(q->all[i].f.uid, uid))
+			return 0; /* the first archive that has it */
+	struct candidate *c = candidate_add(q);
+	struct patient theirs = {{0}, {0}, {0}, {0}, {0}};
+	copy_value(c->f.uid, sizeof(c->f.uid), as, TAG_STUDY_UID);
+	copy_value(c->f.description, sizeof(c->f.description), as,
+	    TAG_STUDY_DESCRIPTION);
+	copy_value(c->f.date, sizeof(c->f.date), as, TAG_STUDY_DATE);
+	copy_value(c->f.modalities, sizeof(c->f.modalities), as,
+	    TAG_MODALITIES);
+	copy_value(c->codes, sizeof(c->codes), as, TAG_PROCEDURE_CODES);
+	copy_value(theirs.id, sizeof(theirs.id), as, TAG_PATIENT_ID);
+	copy_value(theirs.issuer, sizeof(theirs.issuer), as, TAG_ISSUER);
+	copy_value(theirs.name, sizeof(theirs.name), as, TAG_PATIENT_NAME);
+	copy_value(theirs.birth_date, sizeof(theirs.birth_date), as,
+	    TAG_BIRTH_DATE);
+	copy_value(theirs.sex, sizeof(theirs.sex), as, TAG_SEX);
+	(void)str_copy(c->f.patient_id, sizeof(c->f.patient_id), theirs.id);
+	(void)str_copy(c->f.issuer, sizeof(c->f.issuer), theirs.issuer);
+	c->agreement = patient_agree(&q->ask->file.patient, &theirs,
+	    c->agreed, sizeof(c->agreed));
+	return 0;
+}
+
+static int
+on_series(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn */
+{
+	struct candidate *c = ((struct asking *)ctx)->now;
+	(void)e; /* nothing can fail */
+	c->series = mem_grow(c->series, c->n_series + 1,
+	    sizeof(c->series[0]));
+	c->series[c->n_series++] = (struct relevance_series){
+	    .modality = str_dup(attrs_value(as, TAG_MODALITY)),
+	    .description = str_dup(attrs_value(as, TAG_SERIES_DESCRIPTION)),
+	    .protocol = str_dup(attrs_value(as, TAG_PROTOCOL)),
+	    .body_part = str_dup(attrs_value(as, TAG_BODY_PART)),
+	};
+	return 0;
+}
+
+static int
+ask_series(struct asking *q, struct assoc *a, struct candidate *c,
+    struct err *e)
+{
+	struct attrs keys;
+	attrs_init(&keys);
+	attrs_put(&keys, TAG_LEVEL, "SERIES");
+	attrs_put(&keys, TAG_STUDY_UID, c->f.uid);
+	attrs_put(&keys, TAG_SERIES_UID, "");
+	attrs_put(&keys, TAG_MODALITY, "");
+	attrs_put(&keys, TAG_SERIES_DESCRIPTION, "");
+	attrs_put(&keys, TAG_PROTOCOL, "");
+	attrs_put(&keys, TAG_BODY_PART, "");
+	q->now = c;
+	int rc = archive_find(a, &keys, ARCHIVE_SERIES_MAX, on_series, q, e);
+	attrs_done(&keys);
+	c->series_known = rc == 0;
+	return rc;
+}
+
+static int
+ask_studies(struct asking *q, struct assoc *a, const char *issuer,
+    struct err *e)
+{
+	static const uint32_t wanted[] = {TAG_PATIENT_NAME, TAG_BIRTH_DATE,
+	    TAG_SEX, TAG_STUDY_UID, TAG_STUDY_DATE, TAG_STUDY_DESCRIPTION,
+	    TAG_MODALITIES, TAG_STUDY_INSTANCES, TAG_PROCEDURE_CODES};
+	struct attrs keys;
+	attrs_init(&keys);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		attrs_put(&keys, wanted[i], "");
+	attrs_put(&keys, TAG_LEVEL, "STUDY");
+	attrs_put(&keys, TAG_PATIENT_ID, q->ask->file.patient.id);
+	attrs_put(&keys, TAG_ISSUER, issuer);
+	int rc = archive_find(a, &keys, ARCHIVE_STUDIES_MAX, on_study, q, e);
+	attrs_done(&keys);
+	return rc;
+}
+
+static void
+view_of(const struct candidate *c, struct relevance_study *ret)
+{
+	*ret = (struct relevance_study){
+	    .uid = c->f.uid,
+	    .date = c->f.date,
+	    .modalities = c->f.modalities,
+	    .description = c->f.description,
+	    .codes = c->codes,
+	    .series = c->series,
+	    .n_series = c->n_series,
+	    .series_known = c->series_known,
+	};
+}
+
+/* Judge the studies that are this patient's; true when series are wanted. */
+static bool
+judge(struct asking *q)
+{
+	const struct prefetch_config *pc = &q->ask->p->c;
+	struct relevance_study *views = mem_new_n(struct relevance_study,
+	    q->n);
+	struct relevance_verdict *verdicts = mem_new_n(
+	    struct relevance_verdict, q->n);
+	unsigned *which = mem_new_n(unsigned, q->n);
+	unsigned n = 0;
+	bool more = false;
+	for (unsigned i = 0; i < q->n; i++) {
+		if (q->all[i].agreement == AGREE_NO)
+			continue;
+		view_of(&q->all[i], &views[n]);
+		which[n++] = i;
+	}
+	relevance_select(pc->rules, pc->n_rules, q->ask->file.procedure,
+	    q->ask->file.procedure_code, views, n, q->ask->file.start_utc,
+	    verdicts);
+	for (unsigned i = 0; i < n; i++) {
+		struct found *f = &q->all[which[i]].f;
+		f->kind = verdicts[i].what == RELEVANT_YES ||
+		    verdicts[i].what == RELEVANT_UNSURE ? WANT_YES : WANT_NO;
+		(void)str_copy(f->reason, sizeof(f->reason),
+		    verdicts[i].reason);
+		q->all[which[i]].undecided =
+		    verdicts[i].what == RELEVANT_ASK;
+		more |= verdicts[i].what == RELEVANT_ASK;
+	}
+	mem_free(which);
+	mem_free(verdicts);
+	mem_free(views);
+	return more;
+}
+
+/* The undecided studies' series, from the archive that has them. */
+static int
+ask_undecided(struct asking *q, struct err *e)
+{
+	struct prefetch *p = q->ask->p;
+	for (unsigned ar = 0; ar < p->c.n_archives; ar++) {
+		struct assoc *a = NULL;
+		int rc = 0;
+		for (unsigned i = 0; i < q->n && rc == 0; i++) {
+			struct candidate *c = &q->all[i];
+			if (!c->undecided || c->f.archive != ar ||
+			    c->series_known)
+				continue;
+			if (a == NULL)
+				rc = archive_open(&a, &p->c.archives[ar],
+				    p->c.ae_title, ARCHIVE_FIND,
+				    &q->ask->stop, e);
+			if (rc == 0)
+				rc = ask_series(q, a, c, e);
+		}
+		assoc_release(&a);
+		if (rc != 0) {
+			q->ask->answered[ar] = false;
+			q->ask->failed[ar] = *e;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Identity before relevance: what is not certainly this patient is held. */
+static void
+settle_identity(const struct ask *k, struct candidate *c)
+{
+	char tail[BOARD_REASON_SIZE];
+	(void)str_copy(tail, sizeof(tail), c->f.reason);
+	if (c->agreement == AGREE_NO) {
+		c->f.kind = WANT_HELD;
+		(void)str_copy(tail, sizeof(tail), "");
+	}
+	c->f.id_only = c->agreement == AGREE_ID_ONLY;
+	if (c->f.id_only && c->f.kind == WANT_YES &&
+	    k->p->c.strict_identity)
+		c->f.kind = WANT_HELD;
+	(void)snprintf(c->f.reason, sizeof(c->f.reason), "%s%s%s%.220s",
+	    c->f.kind == WANT_HELD ? "held: " : "", c->agreed,
+	    tail[0] != '\0' ? "; " : "", tail);
+}
+
+static void
+ask_archive(struct asking *q, unsigned i)
+{
+	struct ask *k = q->ask;
+	struct err *e = &k->failed[i];
+	struct assoc *a = NULL;
+	const char *issuer = k->file.patient.issuer;
+	q->archive = i;
+	if (archive_open(&a, &k->p->c.archives[i], k->p->c.ae_title,
+	    ARCHIVE_FIND, &k->stop, e) != 0)
+		return;
+	unsigned before = q->n;
+	int rc = ask_studies(q, a, issuer, e);
+	/* archives that do not keep the issuer find nothing by it: ask again
+	 * and let the comparison of the answers decide */
+	if (rc == 0 && q->n == before && issuer[0] != '\0')
+		rc = ask_studies(q, a, "", e);
+	k->answered[i] = rc == 0;
+	if (rc == 0)
+		assoc_release(&a);
+	else
+		assoc_abort(&a);
+}
+
+void
+ask_work(struct job *j) /* job_fn, worker */
+{
+	struct ask *k = (struct ask *)j;
+	struct asking q = {.ask = k};
+	struct err e;
+	if (!patient_id_is_safe(k->file.patient.id)) {
+		for (unsigned i = 0; i < k->p->c.n_archives; i++)
+			(void)err_set(&k->failed[i], ERR_INVAL, 0,
+			    "patient identifier: want 1 to 64 characters "
+			    "without * ? or \\; never asked for");
+		return;
+	}
+	for (unsigned i = 0; i < k->p->c.n_archives; i++)
+		if (!atomic_load(&j->cancelled))
+			ask_archive(&q, i);
+	for (int round = 0; round < ROUNDS_MAX && judge(&q); round++)
+		if (ask_undecided(&q, &e) != 0)
+			break;
+	k->found = mem_new_n(struct found, q.n);
+	for (unsigned i = 0; i < q.n; i++) {
+		settle_identity(k, &q.all[i]);
+		k->found[k->n_found++] = q.all[i].f;
+		candidate_done(&q.all[i]);
+	}
+	mem_free(q.all);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* What questions and transfers came to, written on the board. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stats.h"
+#include "base/str.h"
+#include "prefetch/prefetch_priv.h"
+#include "run/backoff.h"
+
+static void
+archive_answered(struct prefetch *p, unsigned i)
+{
+	struct archive_health *h = &p->health[i];
+	if (h->state != ARCHIVE_UP)
+		log_info("prefetch.archive.up", "archive=%s",
+		    p->c.archives[i].name);
+	h->state = ARCHIVE_UP;
+	h->last_ok_utc = clock_utc_s();
+	h->last_error[0] = '\0';
+}
+
+static void
+archive_failed(struct prefetch *p, unsigned i, const struct err *e)
+{
+	struct archive_health *h = &p->health[i];
+	if (e->code == ERR_CANCELLED || e->code == ERR_INVAL ||
+	    e->code == ERR_NONE)
+		return;
+	stats_add(STAT_QUERIES_FAILED, 1);
+	if (h->state != ARCHIVE_DOWN)
+		log_warn("prefetch.archive.down",
+		    "archive=%s error='%s' action=trying_again",
+		    p->c.archives[i].name, e->msg);
+	h->state = ARCHIVE_DOWN;
+	(void)str_copy(h->last_error, sizeof(h->last_error), e->msg);
+}
+
+/* What the archive found becomes studies and wants of the board. */
+static void
+put_wants(struct prefetch *p, struct board_case *c, const struct ask *k)
+{
+	struct board_want *wants = mem_new_n(struct board_want, k->n_found);
+	for (unsigned i = 0; i < k->n_found; i++) {
+		const struct found *f = &k->found[i];
+		struct board_want *w = &wants[i];
+		(void)str_copy(w->study_uid, UID_SIZE, f->uid);
+		w->kind = f->kind;
+		w->id_only = f->id_only;
+		(void)str_copy(w->reason, sizeof(w->reason), f->reason);
+		struct board_study *s = board_study(p->board, f->uid);
+		if (f->kind == WANT_NO && s == NULL)
+			continue; /* known for why only */
+		if (s == NULL)
+			s = board_add_study(p->board, f->uid);
+		(void)str_copy(s->patient_id, sizeof(s->patient_id),
+		    f->patient_id);
+		(void)str_copy(s->issuer, sizeof(s->issuer), f->issuer);
+		(void)str_copy(s->description, sizeof(s->description),
+		    f->description);
+		(void)str_copy(s->date, sizeof(s->date), f->date);
+		(void)str_copy(s->modalities, sizeof(s->modalities),
+		    f->modalities);
+		(void)str_copy(s->archive, sizeof(s->archive),
+		    p->c.archives[f->archive].name);
+		if (f->kind == WANT_HELD && s->state != STUDY_READY) {
+			s->state = STUDY_HELD;
+			(void)str_copy(s->reason, sizeof(s->reason),
+			    f->reason);
+			stats_add(STAT_STUDIES_HELD, 1);
+		} else if (f->kind == WANT_YES && s->state == STUDY_HELD) {
+			s->state = STUDY_QUEUED;
+			s->reason[0] = '\0';
+		}
+	}
+	board_set_wants(p->board, c, wants, k->n_found);
+}
+
+static void
+keep_wants(struct prefetch *p, const struct board_case *c)
+{
+	struct buf b;
+	buf_init(&b, 4 * 1024 * 1024);
+	board_format_wants(&b, c);
+	if (!b.failed)
+		index_put_wants(p->ix, c->file.id,
+		    (struct index_blob){b.p, b.len});
+	buf_done(&b);
+}
+
+/* The first archive that did not answer, or n_archives. */
+static unsigned
+first_failed(const struct prefetch *p, const struct ask *k)
+{
+	unsigned i = 0;
+	while (i < p->c.n_archives && k->answered[i])
+		i++;
+	return i;
+}
+
+static void
+take_answer(struct prefetch *p, struct board_case *c, const struct ask *k)
+{
+	unsigned bad = first_failed(p, k);
+	if (bad == p->c.n_archives) {
+		c->asked = ASKED_ANSWERED;
+		c->answered_utc = clock_utc_s();
+		c->tries = 0;
+		c->ask_reason[0] = '\0';
+	} else {
+		c->asked = ASKED_FAILED;
+		c->tries++;
+		c->next_try_utc = clock_utc_s() + backoff_s(c->tries);
+		(void)snprintf(c->ask_reason, sizeof(c->ask_reason),
+		    "archive %s: %.250s", p->c.archives[bad].name,
+		    k->failed[bad].msg);
+	}
+	/* an archive that did not answer takes nothing away */
+	if (bad == p->c.n_archives || k->n_found >= c->n_wants) {
+		put_wants(p, c, k);
+		keep_wants(p, c);
+	}
+}
+
+void
+outcome_ask(struct job *j) /* job_fn, loop */
+{
+	struct ask *k = (struct ask *)j;
+	struct prefetch *p = k->p;
+	p->n_asks--;
+	for (unsigned i = 0; i < p->c.n_archives; i++) {
+		p->busy[i]--;
+		if (k->answered[i])
+			archive_answered(p, i);
+		else
+			archive_failed(p, i, &k->failed[i]);
+	}
+	struct board_case *c = board_case(p->board, k->file.id);
+	if (c != NULL && str_eq(c->file.patient.id, k->file.patient.id) &&
+	    str_eq(c->file.patient.issuer, k->file.patient.issuer))
+		take_answer(p, c, k);
+	else if (c != NULL)
+		c->asked = ASKED_NEVER; /* it changed meanwhile */
+	board_changed(p->board);
+	assoc_stop_done(&k->stop);
+	mem_free(k->found);
+	mem_free(k);
+	if (!p->stopping)
+		prefetch_look(p);
+}
+
+static void
+take_end(struct board_study *s, const struct fetch *f)
+{
+	s->instances = f->instances;
+	s->bytes = f->bytes;
+	s->expected = atomic_load(&f->expected);
+	if (f->end == FETCH_READY) {
+		s->state = STUDY_READY;
+		s->tries = 0;
+		s->reason[0] = '\0';
+		stats_add(STAT_FETCHES_DONE, 1);
+		log_info("prefetch.study.ready", "instances=%u bytes=%llu",
+		    s->instances, (unsigned long long)s->bytes);
+		return;
+	}
+	stats_add(STAT_FETCHES_FAILED, 1);
+	s->tries++;
+	s->state = f->end == FETCH_INCOMPLETE ? STUDY_INCOMPLETE :
+	    STUDY_FAILED;
+	if (f->end == FETCH_FULL && f->instances > 0)
+		s->state = STUDY_INCOMPLETE;
+	s->next_try_utc = clock_utc_s() + backoff_s(s->tries);
+	(void)str_copy(s->reason, sizeof(s->reason), f->reason);
+	log_warn("prefetch.study.not_ready",
+	    "here=%u listed=%u reason='%s' action=trying_again", s->instances,
+	    s->expected, s->reason);
+}
+
+void
+outcome_fetch(struct job *j) /* job_fn, loop */
+{
+	struct fetch *f = (struct fetch *)j;
+	struct prefetch *p = f->p;
+	struct fetch **pp = &p->running;
+	while (*pp != f)
+		pp = &(*pp)->next;
+	*pp = f->next;
+	p->busy[f->archive]--;
+	stats_add(STAT_TRANSFERS_NOW, -1);
+	if (f->end == FETCH_READY || atomic_load(&f->expected) > 0)
+		archive_answered(p, f->archive);
+	else if (f->end == FETCH_FAILED)
+		archive_failed(p, f->archive, &f->e);
+	struct board_study *s = board_study(p->board, f->study_uid);
+	if (s != NULL)
+		take_end(s, f);
+	if (s != NULL && s->state == STUDY_READY)
+		p->ports.arrived(p->ports.ctx, s->uid);
+	board_changed(p->board);
+	assoc_stop_done(&f->stop);
+	mem_free(f);
+	if (!p->stopping)
+		prefetch_look(p);
+}
+
+void
+outcome_progress(struct prefetch *p)
+{
+	bool moved = false;
+	for (struct fetch *f = p->running; f != NULL; f = f->next) {
+		struct board_study *s = board_study(p->board, f->study_uid);
+		if (s == NULL)
+			continue;
+		unsigned here = atomic_load(&f->ticket.n_here);
+		unsigned all = atomic_load(&f->expected);
+		moved |= here != s->instances || all != s->expected;
+		s->instances = here;
+		s->expected = all;
+		s->bytes = atomic_load(&f->ticket.bytes);
+	}
+	if (moved) {
+		board_changed(p->board);
+		p->ports.changed(p->ports.ctx);
+	}
+}

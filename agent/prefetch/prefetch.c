@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* The night's work: look at the board, plan, begin what is due. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stats.h"
+#include "base/str.h"
+#include "prefetch/prefetch_priv.h"
+
+#define PROGRESS_MS 300 /* counters to the board while something moves */
+#define STEPS_MAX 4096 /* of one plan */
+#define ROOM_GUESS (UINT64_C(256) * 1024) /* bytes an instance, before it came */
+
+static void
+on_timer(void *ctx) /* loop_fn */
+{
+	struct prefetch *p = ctx;
+	p->timer = NULL;
+	prefetch_look(p);
+}
+
+static void
+on_progress(void *ctx) /* loop_fn */
+{
+	struct prefetch *p = ctx;
+	p->progress = NULL;
+	outcome_progress(p);
+	if (p->running != NULL)
+		p->progress = loop_timer_start(p->loop, PROGRESS_MS,
+		    on_progress, p);
+}
+
+static void
+ask_stop(struct job *j) /* job_fn, any thread */
+{
+	assoc_stop_ask(&((struct ask *)j)->stop);
+}
+
+static void
+fetch_stop(struct job *j) /* job_fn, any thread */
+{
+	assoc_stop_ask(&((struct fetch *)j)->stop);
+}
+
+static void
+begin_ask(struct prefetch *p, const struct board_case *bc)
+{
+	struct board_case *c = board_case(p->board, bc->file.id);
+	struct ask *k = mem_new(struct ask);
+	k->job = (struct job){.work = ask_work, .done = outcome_ask,
+	    .stop = ask_stop};
+	k->p = p;
+	k->file = c->file;
+	assoc_stop_init(&k->stop);
+	c->asked = ASKED_NOW;
+	p->n_asks++;
+	for (unsigned i = 0; i < p->c.n_archives; i++)
+		p->busy[i]++;
+	pool_submit(p->pool, &k->job);
+}
+
+static unsigned
+archive_of(const struct prefetch *p, const struct board_study *s)
+{
+	for (unsigned i = 0; i < p->c.n_archives; i++)
+		if (str_eq(p->c.archives[i].name, s->archive))
+			return i;
+	return 0;
+}
+
+static void
+begin_fetch(struct prefetch *p, struct board_study *s, unsigned archive)
+{
+	struct fetch *f = mem_new(struct fetch);
+	f->job = (struct job){.work = fetch_work, .done = outcome_fetch,
+	    .stop = fetch_stop};
+	f->p = p;
+	f->archive = archive;
+	(void)str_copy(f->study_uid, UID_SIZE, s->uid);
+	(void)str_copy(f->modalities, sizeof(f->modalities), s->modalities);
+	assoc_stop_init(&f->stop);
+	f->next = p->running;
+	p->running = f;
+	p->busy[archive]++;
+	s->state = STUDY_FETCHING;
+	s->reason[0] = '\0';
+	stats_add(STAT_FETCHES_STARTED, 1);
+	stats_add(STAT_TRANSFERS_NOW, 1);
+	if (p->progress == NULL)
+		p->progress = loop_timer_start(p->loop, PROGRESS_MS,
+		    on_progress, p);
+	pool_submit(p->pool, &f->job);
+}
+
+static bool
+has_place(const struct prefetch *p, unsigned archive)
+{
+	return p->busy[archive] < p->c.archives[archive].associations;
+}
+
+/* A question goes to every archive. */
+static bool
+may_ask(const struct prefetch *p)
+{
+	for (unsigned i = 0; i < p->c.n_archives; i++)
+		if (!has_place(p, i))
+			return false;
+	return p->c.n_archives > 0;
+}
+
+static void
+try_fetch(struct prefetch *p, const struct plan_step *step)
+{
+	struct board_study *s = step->study;
+	char why[200];
+	unsigned archive = archive_of(p, s);
+	if (!has_place(p, archive) ||
+	    !p->ports.may_fetch(p->ports.ctx, s->uid))
+		return;
+	uint64_t need = s->expected > s->instances ?
+	    (s->expected - s->instances) * ROOM_GUESS : ROOM_GUESS;
+	if (p->ports.make_room(p->ports.ctx, need, step->deadline_utc, why,
+	    sizeof(why))) {
+		begin_fetch(p, s, archive);
+		return;
+	}
+	s->state = s->instances > 0 ? STUDY_INCOMPLETE : STUDY_FAILED;
+	s->tries++;
+	s->next_try_utc = clock_utc_s() + 60;
+	(void)str_copy(s->reason, sizeof(s->reason), why);
+	log_warn("prefetch.room.none", "reason='%s' action=paused", why);
+}
+
+static void
+begin_due(struct prefetch *p, const struct plan_step *steps, unsigned n,
+    int64_t now)
+{
+	p->n_queued = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (steps[i].kind == PLAN_FETCH)
+			p->n_queued++;
+		if (steps[i].due_utc > now || p->stopping)
+			continue;
+		if (steps[i].kind == PLAN_ASK && may_ask(p))
+			begin_ask(p, steps[i].c);
+		else if (steps[i].kind == PLAN_FETCH)
+			try_fetch(p, &steps[i]);
+	}
+	for (struct fetch *f = p->running; f != NULL; f = f->next)
+		p->n_queued -= p->n_queued > 0;
+}
+
+static void
+mark_ours(struct prefetch *p)
+{
+	for (unsigned i = 0; i < board_n_cases(p->board); i++) {
+		struct board_case *c = board_case_at(p->board, i);
+		c->ours = str_in_list(p->c.theatre, c->file.room);
+	}
+}
+
+void
+prefetch_look(struct prefetch *p)
+{
+	int64_t now = clock_utc_s();
+	struct civil c = zone_of_utc(p->c.zone, now, NULL);
+	mark_ours(p);
+	board_settle(p->board, now, p->c.plan.horizon_s);
+	struct plan_step *steps = mem_new_n(struct plan_step, STEPS_MAX);
+	unsigned n = plan_make(p->board, &p->c.plan, now,
+	    c.hour * 60 + c.min, steps, STEPS_MAX);
+	begin_due(p, steps, n, now);
+	int64_t next = plan_next_utc(steps, n, now);
+	mem_free(steps);
+	board_settle(p->board, now, p->c.plan.horizon_s);
+	loop_timer_stop(&p->timer);
+	int64_t wait_s = next - now;
+	wait_s = wait_s < 1 ? 1 : wait_s > 60 ? 60 : wait_s;
+	p->timer = loop_timer_start(p->loop, wait_s * 1000, on_timer, p);
+	p->ports.changed(p->ports.ctx);
+}
+
+bool
+prefetch_study_now(struct prefetch *p, const char *study_uid)
+{
+	struct board_study *s = board_study(p->board, study_uid);
+	if (s == NULL || s->n_cases == 0 || s->state == STUDY_HELD)
+		return false;
+	if (s->state != STUDY_READY && s->state != STUDY_FETCHING) {
+		s->state = STUDY_QUEUED;
+		s->next_try_utc = 0;
+		s->tries = 0;
+		unsigned archive = archive_of(p, s);
+		struct plan_step now = {.kind = PLAN_FETCH, .study = s,
+		    .deadline_utc = s->deadline_utc};
+		if (has_place(p, archive))
+			try_fetch(p, &now);
+	}
+	prefetch_look(p);
+	return true;
+}
+
+bool
+prefetch_case_now(struct prefetch *p, const char *case_id)
+{
+	struct board_case *c = board_case(p->board, case_id);
+	if (c == NULL || !board_case_is_current(c, clock_utc_s(),
+	    p->c.plan.horizon_s))
+		return false;
+	if (c->asked != ASKED_NOW) {
+		c->asked = ASKED_NEVER;
+		c->next_try_utc = 0;
+		c->tries = 0;
+	}
+	for (unsigned i = 0; i < c->n_wants; i++)
+		if (c->wants[i].kind == WANT_YES)
+			(void)prefetch_study_now(p, c->wants[i].study_uid);
+	prefetch_look(p);
+	return true;
+}
+
+struct prefetch *
+prefetch_start(struct loop *l, const struct prefetch_config *c,
+    const struct prefetch_ports *ports, struct board *b, struct index *ix,
+    struct store *st, struct err *e)
+{
+	unsigned threads = 1;
+	for (unsigned i = 0; i < c->n_archives; i++)
+		threads += c->archives[i].associations;
+	struct pool *pool = pool_new(l, "archive", threads, e);
+	if (pool == NULL)
+		return NULL;
+	struct prefetch *p = mem_new(struct prefetch);
+	p->loop = l;
+	p->c = *c;
+	p->ports = *ports;
+	p->board = b;
+	p->ix = ix;
+	p->st = st;
+	p->pool = pool;
+	p->intake.ix = ix;
+	p->intake.st = st;
+	p->intake.learn = ports->learn;
+	p->intake.ctx = ports->ctx;
+	tickets_init(&p->intake.tickets);
+	return p;
+}
+
+void
+prefetch_stop(struct prefetch **pp)
+{
+	struct prefetch *p = *pp;
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	p->stopping = true;
+	loop_timer_stop(&p->timer);
+	pool_free(&p->pool); /* every outcome_* still comes */
+	loop_timer_stop(&p->progress);
+	loop_timer_stop(&p->timer);
+	tickets_done(&p->intake.tickets);
+	mem_free(p);
+}
+
+unsigned
+prefetch_active(const struct prefetch *p)
+{
+	unsigned n = 0;
+	for (struct fetch *f = p->running; f != NULL; f = f->next)
+		n++;
+	return n;
+}
+
+unsigned
+prefetch_queued(const struct prefetch *p)
+{
+	return p->n_queued;
+}
+
+const struct archive_health *
+prefetch_health(const struct prefetch *p, unsigned i)
+{
+	return &p->health[i];
+}
+
+bool
+prefetch_expects(const struct prefetch *p)
+{
+	return p->running != NULL;
+}
+
+int
+prefetch_take(struct prefetch *p, struct assoc *a, const char *calling,
+    const char *class_uid, const char *instance_uid, const char *syntax,
+    uint16_t *ret_status, struct err *e)
+{
+	struct intake_object o = {.ae_title = calling,
+	    .class_uid = class_uid, .instance_uid = instance_uid,
+	    .syntax = syntax};
+	return intake_take(&p->intake, a, &o, ret_status, e);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* What the prefetch's files share. */
+#ifndef PREFETCH_PREFETCH_PRIV_H
+#define PREFETCH_PREFETCH_PRIV_H
+
+#include "base/buf.h"
+#include "prefetch/prefetch.h"
+#include "prefetch/ticket.h"
+#include "run/pool.h"
+#include "wire/attrs.h"
+#include "wire/dimse.h"
+
+#define ARCHIVE_ANSWER_MS 60000 /* silence between two messages */
+#define ARCHIVE_STUDIES_MAX 2000 /* answers to one patient's question */
+#define ARCHIVE_SERIES_MAX 2000 /* of one study */
+#define ARCHIVE_INSTANCES_MAX 100000 /* of one study */
+#define ARCHIVE_UIDS_MAX 500 /* of one C-GET: 3,000 failed (dcmtk.md 3) */
+
+/* archive.c [worker]: questions to an archive. */
+enum archive_service { ARCHIVE_FIND, ARCHIVE_MOVE };
+/* Associate for queries and, with ARCHIVE_MOVE, C-MOVE. */
+int archive_open(struct assoc **ret, const struct prefetch_archive *ar,
+    const char *ae_title, enum archive_service what, struct assoc_stop *stop,
+    struct err *e);
+/* One C-FIND in the study root: ${fn} gets each answer; more than ${max}
+ * answers are cancelled and are an error, since the rest would be missing.
+ * ${fn} returns -1 (with ${e}) to give up. */
+typedef int archive_answer_fn(void *ctx, const struct attrs *answer,
+    struct err *e);
+int archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
+    archive_answer_fn *fn, void *ctx, struct err *e);
+
+/* intake.c [worker]: one object that arrives on ${a}. */
+struct intake {
+	struct tickets tickets;
+	struct index *ix;
+	struct store *st;
+	void (*learn)(void *ctx, const char *class_uid, const char *syntax);
+	void *ctx;
+};
+struct intake_object {
+	const char *ae_title; /* who may send it, NULL = any */
+	const char *class_uid, *instance_uid, *syntax;
+};
+/* Receive the data set, check it, keep it. 0 with the status to answer;
+ * -1 when the association is over. */
+int intake_take(struct intake *in, struct assoc *a,
+    const struct intake_object *o, uint16_t *ret_status, struct err *e);
+
+/* classes.c: which classes and syntaxes to propose for a C-GET, in rounds
+ * until nothing is missing. */
+#define CLASSES_ROUNDS_MAX 24
+/* Fill ${ret} (PDU_CONTEXTS_MAX - 1) with the proposals of ${round} (from 0)
+ * for the ${n} classes known (may be 0) and a modality list; 0 when there
+ * are no more rounds. */
+unsigned classes_round(const char *const *known, unsigned n,
+    const char *modalities, unsigned round, struct assoc_proposal *ret);
+
+/* retrieve: get.c and move.c [worker]: ask the archive to send what of the
+ * ticket is not here. 0 = it says it is through (whatever came), -1 = error
+ * that ends this try. */
+struct transfer {
+	const struct prefetch_archive *ar;
+	const char *ae_title; /* ours */
+	const char *modalities;
+	struct intake *in;
+	struct ticket *ticket;
+	struct assoc_stop *stop;
+	atomic_bool *cancelled;
+	char said[120]; /* what the archive said last, when it was not success */
+};
+int transfer_get(struct transfer *t, struct err *e);
+int transfer_move(struct transfer *t, struct err *e);
+/* The next request for what is missing: the whole study when nothing is
+ * here yet, else up to ARCHIVE_UIDS_MAX instances of one series from
+ * ${*from} on, which moves. 1 = ${keys} filled, 0 = nothing is missing. */
+int transfer_next(struct transfer *t, unsigned *from, struct attrs *keys);
+
+/* ask.c: a case's question. */
+struct found {
+	char uid[UID_SIZE];
+	unsigned archive; /* position in the configuration */
+	char description[CASE_TEXT_SIZE];
+	char date[9], modalities[65];
+	char patient_id[65], issuer[65];
+	enum want_kind kind;
+	bool id_only;
+	char reason[BOARD_REASON_SIZE];
+};
+struct ask {
+	struct job job; /* first */
+	struct prefetch *p;
+	struct assoc_stop stop;
+	struct casefile file; /* a copy */
+	/* results, owned by the worker until done */
+	struct found *found; /* owned */
+	unsigned n_found;
+	bool answered[PREFETCH_ARCHIVES_MAX];
+	struct err failed[PREFETCH_ARCHIVES_MAX];
+};
+void ask_work(struct job *j); /* job_fn, worker */
+
+/* fetch.c: a study's retrieval. */
+enum fetch_end { FETCH_READY, FETCH_INCOMPLETE, FETCH_FULL, FETCH_FAILED };
+struct fetch {
+	struct job job; /* first */
+	struct prefetch *p;
+	struct assoc_stop stop;
+	unsigned archive;
+	char study_uid[UID_SIZE], modalities[65];
+	struct ticket ticket; /* its counters are read by the loop */
+	atomic_uint expected;
+	/* results */
+	enum fetch_end end;
+	unsigned instances;
+	uint64_t bytes;
+	struct err e;
+	char reason[BOARD_REASON_SIZE];
+	struct fetch *next; /* of the running ones, owned by the loop */
+};
+void fetch_work(struct job *j); /* job_fn, worker */
+
+struct prefetch {
+	/* set at birth, then constant */
+	struct loop *loop;
+	struct prefetch_config c;
+	struct prefetch_ports ports;
+	struct board *board;
+	struct index *ix;
+	struct store *st;
+	struct intake intake;
+	/* owned by the loop */
+	struct pool *pool;
+	struct loop_timer *timer; /* the next look */
+	struct loop_timer *progress; /* counters to the board */
+	struct fetch *running;
+	unsigned n_asks, n_queued;
+	unsigned busy[PREFETCH_ARCHIVES_MAX]; /* associations in use */
+	struct archive_health health[PREFETCH_ARCHIVES_MAX];
+	bool stopping;
+};
+
+/* outcome.c, on the loop: what a question or a transfer came to. */
+void outcome_ask(struct job *j); /* job_fn */
+void outcome_fetch(struct job *j); /* job_fn */
+void outcome_progress(struct prefetch *p);
+
+#endif

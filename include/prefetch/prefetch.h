@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * prefetch: asks the archives what each case's patient has, decides what is
+ * needed, fetches it, and calls a study ready when every instance that the
+ * archive lists is here.
+ * Driven on the loop; questions and transfers run on its own workers.
+ * Owns the tickets (open retrievals), the archives' health and the workers.
+ * Writes cases' wants and studies' states on the board.
+ */
+#ifndef PREFETCH_PREFETCH_H
+#define PREFETCH_PREFETCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/uid.h"
+#include "dicom/assoc.h"
+#include "index/index.h"
+#include "model/board.h"
+#include "model/plan.h"
+#include "model/relevance.h"
+#include "run/loop.h"
+#include "store/store.h"
+#include "text/zone.h"
+
+#define PREFETCH_ARCHIVES_MAX 16
+
+struct prefetch;
+
+struct prefetch_archive {
+	const char *name, *ae_title, *host;
+	uint16_t port;
+	bool by_move; /* C-MOVE to our node, else C-GET */
+	unsigned associations; /* at once */
+};
+
+struct prefetch_config {
+	const char *ae_title; /* ours, calling and as move destination */
+	const char *theatre; /* comma list of our rooms' names */
+	const struct zone *zone;
+	struct plan_rules plan;
+	bool strict_identity; /* hold what only the identifier supports */
+	const struct relevance_rule *rules;
+	unsigned n_rules;
+	struct prefetch_archive archives[PREFETCH_ARCHIVES_MAX]; /* by rank */
+	unsigned n_archives;
+};
+
+struct prefetch_ports {
+	void *ctx;
+	/* [loop] Make room for ${bytes} more, for a case that starts at
+	 * ${before_utc}; false with words when it cannot be. */
+	bool (*make_room)(void *ctx, uint64_t bytes, int64_t before_utc,
+	    char *why, size_t size);
+	/* [loop] Whether the study may be fetched now (not being evicted). */
+	bool (*may_fetch)(void *ctx, const char *study_uid);
+	/* [loop] A study has become ready. */
+	void (*arrived)(void *ctx, const char *study_uid);
+	/* [loop] The board has changed. */
+	void (*changed)(void *ctx);
+	/* [worker] An object of this class is now held in this syntax. */
+	void (*learn)(void *ctx, const char *class_uid, const char *syntax);
+};
+
+/* Strings and rules of ${c} are borrowed for the prefetch's life. */
+struct prefetch *prefetch_start(struct loop *l,
+    const struct prefetch_config *c, const struct prefetch_ports *ports,
+    struct board *b, struct index *ix, struct store *st, struct err *e);
+/* Cancel what is under way and wait for it. */
+void prefetch_stop(struct prefetch **pp);
+
+/* The board's cases or the clock changed: settle, plan, begin what is due. */
+void prefetch_look(struct prefetch *p);
+/* A person asks: try this case, or this study, at once, whatever the window
+ * and the back-off say. False when it is not known, or not ours. */
+bool prefetch_case_now(struct prefetch *p, const char *case_id);
+bool prefetch_study_now(struct prefetch *p, const char *study_uid);
+
+unsigned prefetch_active(const struct prefetch *p);
+unsigned prefetch_queued(const struct prefetch *p);
+
+enum archive_state { ARCHIVE_UNKNOWN, ARCHIVE_UP, ARCHIVE_DOWN };
+struct archive_health {
+	enum archive_state state;
+	int64_t last_ok_utc; /* 0 = never */
+	char last_error[240];
+};
+/* Of archive ${i} of the configuration; borrowed. */
+const struct archive_health *prefetch_health(const struct prefetch *p,
+    unsigned i);
+
+/* Objects that an archive sends to the node on our C-MOVE: whether any
+ * ticket is open [loop]; take one [worker], see node_ports.take. */
+bool prefetch_expects(const struct prefetch *p);
+int prefetch_take(struct prefetch *p, struct assoc *a, const char *calling,
+    const char *class_uid, const char *instance_uid, const char *syntax,
+    uint16_t *ret_status, struct err *e);
+
+#endif
