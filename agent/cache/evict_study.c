@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* A study leaves: accounted at once, its rows go, then its files. A crash in
+ * between leaves files without rows, which the next start sweeps. */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stats.h"
+#include "base/str.h"
+#include "cache/cache_priv.h"
+
+struct names {
+	uint8_t (*name)[STORE_NAME_BYTES]; /* owned */
+	size_t n, cap;
+};
+
+static bool
+on_object(void *ctx, const struct index_row *row) /* index_row_fn */
+{
+	struct names *s = ctx;
+	if (s->n == s->cap) {
+		s->cap = s->cap == 0 ? 1024 : 2 * s->cap;
+		s->name = mem_grow(s->name, s->cap, STORE_NAME_BYTES);
+	}
+	memcpy(s->name[s->n++], row->name, STORE_NAME_BYTES);
+	return true;
+}
+
+static void
+eviction_work(struct job *j) /* job_fn, worker */
+{
+	struct eviction *v = (struct eviction *)j;
+	struct cache *c = v->c;
+	struct names s = {0};
+	const char *uids[] = {v->study_uid};
+	struct index_select sel = {.level = INDEX_INSTANCE,
+	    .study_uids = uids, .n_study_uids = 1, .unready = true};
+	struct index_reader *r = index_reader_open(c->ix, &v->e);
+	int rc = r == NULL ? -1 :
+	    index_select(r, &sel, on_object, &s, &v->e);
+	index_reader_close(&r);
+	if (rc == 0) {
+		index_drop_study(c->ix, v->study_uid);
+		rc = index_flush(c->ix, &v->e);
+	}
+	for (size_t i = 0; i < s.n && rc == 0; i++)
+		rc = store_remove(c->st, s.name[i], &v->e);
+	v->failed = rc != 0;
+	mem_free(s.name);
+}
+
+static void
+eviction_done(struct job *j) /* job_fn, loop */
+{
+	struct eviction *v = (struct eviction *)j;
+	struct cache *c = v->c;
+	struct eviction **pp = &c->leaving;
+	while (*pp != v)
+		pp = &(*pp)->next;
+	*pp = v->next;
+	c->leaving_bytes -= v->bytes;
+	if (v->failed)
+		log_error("cache.evict.failed", "error='%s'", v->e.msg);
+	struct board_study *s = board_study(c->board, v->study_uid);
+	if (s != NULL && s->n_cases > 0) { /* wanted again meanwhile */
+		s->state = STUDY_QUEUED;
+		s->instances = 0;
+		s->bytes = 0;
+		s->next_try_utc = 0;
+	} else if (s != NULL) {
+		board_drop_study(c->board, v->study_uid);
+	}
+	board_changed(c->board);
+	c->ports.changed(c->ports.ctx);
+	mem_free(v);
+}
+
+void
+cache_begin_eviction(struct cache *c, struct board_study *s)
+{
+	struct eviction *v = mem_new(struct eviction);
+	v->job = (struct job){.work = eviction_work, .done = eviction_done};
+	v->c = c;
+	v->bytes = s->bytes;
+	(void)str_copy(v->study_uid, UID_SIZE, s->uid);
+	v->next = c->leaving;
+	c->leaving = v;
+	c->leaving_bytes += v->bytes;
+	s->state = STUDY_QUEUED;
+	(void)str_copy(s->reason, sizeof(s->reason), "evicted to make room");
+	s->instances = 0;
+	s->bytes = 0;
+	stats_add(STAT_EVICTIONS, 1);
+	log_info("cache.study.evicted", "bytes=%llu",
+	    (unsigned long long)v->bytes);
+	pool_submit(c->pool, &v->job);
+}
+
+bool
+cache_is_leaving(struct cache *c, const char *study_uid)
+{
+	for (struct eviction *v = c->leaving; v != NULL; v = v->next)
+		if (str_eq(v->study_uid, study_uid))
+			return true;
+	return false;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cache: what is held: brought to the board at start, kept within its size,
+ * evicted oldest use first, checked on request.
+ * Driven on the loop; hold, release and damaged are [any].
+ * Owns one worker for eviction and verification, and the set of studies in
+ * use. Never evicts what a coming case needs, a person keeps, a viewer reads
+ * or an archive is sending.
+ */
+#ifndef CACHE_CACHE_H
+#define CACHE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "index/index.h"
+#include "model/board.h"
+#include "run/loop.h"
+#include "store/store.h"
+
+struct cache;
+
+struct cache_config {
+	uint64_t size; /* bytes that objects may take */
+	uint64_t reserve; /* free bytes of the volume that are never used */
+	int64_t retention_s; /* unused and unwanted longer: evicted */
+};
+
+struct cache_ports {
+	void *ctx;
+	void (*changed)(void *ctx); /* [loop] the board has changed */
+	void (*missing)(void *ctx); /* [loop] a damaged study wants fetching */
+	/* [loop], at start: this pair is held ${n} times */
+	void (*learn)(void *ctx, const char *class_uid, const char *syntax);
+};
+
+/* Bring index, store and board together: sweep what a crash left, after an
+ * unclean stop check every object of studies that are not ready, fill the
+ * board, set the quota. Blocks; call before the loop runs. */
+struct cache *cache_start(struct loop *l, const struct cache_config *c,
+    const struct cache_ports *ports, struct board *b, struct index *ix,
+    struct store *st, struct err *e);
+void cache_stop(struct cache **pp);
+
+/* Make room for ${bytes} more: evicts in the background, accounts at once.
+ * Studies whose cases start after ${before_utc} give way last. False with
+ * words when it cannot be. */
+bool cache_make_room(struct cache *c, uint64_t bytes, int64_t before_utc,
+    char *why, size_t size);
+/* Whether a study is on its way out. */
+bool cache_is_leaving(struct cache *c, const char *study_uid);
+
+/* A person's wish. 202 done, 404 unknown, 409 cannot be; words in ${text}. */
+int cache_keep(struct cache *c, const char *study_uid, bool keep, char *text,
+    size_t size);
+int cache_evict(struct cache *c, const char *study_uid, char *text,
+    size_t size);
+/* Check every object's digest in the background. */
+int cache_verify(struct cache *c, char *text, size_t size);
+
+/* [any] A study is being read; it stays until released as often. Reading is
+ * use: the order of LRU follows the release. */
+void cache_hold(struct cache *c, const char *study_uid);
+void cache_release(struct cache *c, const char *study_uid);
+/* [loop] The study was used (it has just arrived). */
+void cache_touch(struct cache *c, const char *study_uid);
+/* [any] An object's file is missing or damaged: it is withdrawn, and its
+ * study is not ready until it has been fetched again. */
+void cache_damaged(struct cache *c, const char *study_uid,
+    const uint8_t name[STORE_NAME_BYTES]);
+
+#endif
