@@ -75,3 +75,116 @@ $(B)/tests/%: $(B)/tests/%.o $(LIB_OBJ)
 $(B)/tools/%: $(B)/tests/tools/%.o $(LIB_OBJ)
 	$(LINK) $< $(LIB_OBJ) $(LIBS)
 -include $(shell find build -name '*.d' 2>/dev/null)
+
+# the page, as bytes of the program
+$(B)/page.c: agent/web/page.html
+	$(Q)mkdir -p $(@D)
+	$(Q)(echo '#include <stddef.h>'; \
+	echo 'extern const unsigned char web_page[]; extern const size_t web_page_size;'; \
+	echo 'const unsigned char web_page[] = {'; \
+	od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; \
+	echo '}; const size_t web_page_size = sizeof(web_page);') >$@.new
+	$(Q)mv $@.new $@
+$(B)/page.o: $(B)/page.c
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1	/p' Makefile | sort | \
+		awk -F '\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
+
+deps: ## install what is missing (apt or Homebrew)
+	$(Q)sh tests/lint/deps.sh
+
+demo: deps ## the main job on an embedded hospital; ONESHOT=1 ends by itself
+	$(Q)$(MAKE) all $(B)/tools/phantom $(B)/tools/viewer
+	$(Q)sh tests/e2e/demo.sh $(if $(ONESHOT),--oneshot)
+
+# one line a program, the failures in full; the sum at the end
+RUN_TESTS = sh tests/lint/run.sh $(B)
+tests: $(TESTS) $(TOOLS) # build every test
+check: ## unit tests alone, warnings as errors
+	$(Q)$(MAKE) FLAVOUR=$(FLAVOUR) WERROR=-Werror tests
+	$(Q)$(RUN_TESTS) unit
+check-%: ## unit tests of one room
+	$(Q)$(MAKE) tests
+	$(Q)$(RUN_TESTS) unit $*
+e2e: ## end to end against real peers
+	$(Q)$(MAKE) all tests
+	$(Q)$(RUN_TESTS) e2e $(E2E)
+test: deps ## everything: lint, unit, fuzz seeds, end to end
+	$(Q)$(MAKE) lint
+	$(Q)$(MAKE) WERROR=-Werror all tests
+	$(Q)$(RUN_TESTS) all
+asan: ## unit tests under the address and undefined-behaviour sanitizers
+	$(Q)$(MAKE) FLAVOUR=asan check
+tsan: ## unit tests under the thread sanitizer
+	$(Q)$(MAKE) FLAVOUR=tsan check
+coverage: ## lines covered by the unit tests
+	$(Q)$(MAKE) FLAVOUR=cov check
+	$(Q)lcov -q -c -d build/cov/agent -o build/cov/all.info
+	$(Q)lcov --list build/cov/all.info | tail -n 80
+FUZZ_S ?= 60
+fuzz: ## fuzz every parser for FUZZ_S seconds (needs clang)
+	$(Q)sh tests/lint/fuzz.sh $(FUZZ_S)
+bench: ## speed, ours and the peers in one run, as ratios
+	$(Q)$(MAKE) all tests
+	$(Q)sh tests/e2e/bench.sh
+torture: ## 100 x kill -9 under load, then more until TORTURE rounds
+	$(Q)$(MAKE) all tests
+	$(Q)sh tests/e2e/80-kill.sh $(or $(TORTURE),100)
+lint: floors size ## style, scripts, manual pages, property lists
+	$(Q)sh tests/lint/banned.sh
+	$(Q)sh tests/lint/scripts.sh
+	$(Q)sh tests/lint/man.sh
+	$(Q)python3 tests/lint/plist.py launchd/*.plist
+floors: ## which room may know which
+	$(Q)sh tests/lint/floors.sh
+size: ## functions over 60 lines, files over 600
+	$(Q)sh tests/lint/size.sh
+macos-check: ## compile the C for macOS with a cross compiler
+	$(Q)sh tests/lint/macos-check.sh
+
+PREFIX ?= /usr/local
+SYSCONF ?= /etc
+install: all ## install programs, manuals, configuration, service files
+	install -d $(DESTDIR)$(PREFIX)/libexec $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(SYSCONF)/understudy
+	install -m 755 build/understudyd $(DESTDIR)$(PREFIX)/libexec/
+	install -m 755 build/understudy $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 conf/understudy.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 conf/understudy.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 conf/understudyd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	test -e $(DESTDIR)$(SYSCONF)/understudy/understudy.conf || \
+		install -m 644 conf/understudy.conf \
+		$(DESTDIR)$(SYSCONF)/understudy/
+ifeq ($(UNAME),Darwin)
+	install -d $(DESTDIR)/Library/LaunchDaemons $(DESTDIR)/etc/newsyslog.d
+	install -m 644 launchd/*.plist $(DESTDIR)/Library/LaunchDaemons/
+	install -m 644 launchd/understudy.newsyslog.conf \
+		$(DESTDIR)/etc/newsyslog.d/understudy.conf
+else
+	install -d $(DESTDIR)/lib/systemd/system
+	install -m 644 launchd/understudy.service \
+		$(DESTDIR)/lib/systemd/system/
+endif
+uninstall: ## remove what install put, but not the configuration or the cache
+	rm -f $(DESTDIR)$(PREFIX)/libexec/understudyd \
+		$(DESTDIR)$(PREFIX)/bin/understudy \
+		$(DESTDIR)$(PREFIX)/share/man/man1/understudy.1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5/understudy.conf.5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/understudyd.8
+ifeq ($(UNAME),Darwin)
+	rm -f $(DESTDIR)/Library/LaunchDaemons/org.understudy.*.plist \
+		$(DESTDIR)/etc/newsyslog.d/understudy.conf
+else
+	rm -f $(DESTDIR)/lib/systemd/system/understudy.service
+endif
+clean: ## remove everything built
+	rm -rf build
+
+.PHONY: all help deps demo tests check e2e test asan tsan coverage fuzz bench \
+	torture lint floors size macos-check install uninstall clean
+.SECONDARY:

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* DICOM unique identifiers, PS3.5 section 9. */
+#include <sys/random.h>
+
 #include <string.h>
 #include <unistd.h>
-#ifdef __APPLE__
-#include <sys/random.h>
-#endif
 
 #include "base/str.h"
 #include "base/uid.h"
@@ -13,7 +12,7 @@ bool
 uid_is_valid(const char *s)
 {
 	size_t n = strlen(s);
-	if (n == 0 || n > UID_MAX || s[0] == '.' || s[n - 1] == '.')
+	if (n == 0 || n > UID_LENGTH || s[0] == '.' || s[n - 1] == '.')
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		bool digit = s[i] >= '0' && s[i] <= '9';
@@ -30,7 +29,7 @@ uid_copy(char dst[UID_SIZE], const void *src, size_t n)
 	while (n > 0 && (p[n - 1] == '\0' || p[n - 1] == ' '))
 		n--;
 	dst[0] = '\0';
-	if (n > UID_MAX || memchr(p, '\0', n) != NULL)
+	if (n > UID_LENGTH || memchr(p, '\0', n) != NULL)
 		return false;
 	(void)str_copy_n(dst, UID_SIZE, p, n);
 	if (uid_is_valid(dst))

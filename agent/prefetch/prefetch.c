@@ -165,7 +165,8 @@ void
 prefetch_look(struct prefetch *p)
 {
 	int64_t now = clock_utc_s();
-	struct civil c = zone_of_utc(p->c.zone, now, NULL);
+	int offset_s = 0;
+	struct civil c = zone_of_utc(p->c.zone, now, &offset_s);
 	mark_ours(p);
 	board_settle(p->board, now, p->c.plan.horizon_s);
 	struct plan_step *steps = mem_new_n(struct plan_step, STEPS_MAX);

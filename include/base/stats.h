@@ -11,7 +11,7 @@
 
 #include "base/stats.tbl.h"
 
-enum stat {
+enum stat_id {
 #define STAT_ENUM(kind, id, name, text) STAT_##id,
 	STATS(STAT_ENUM)
 #undef STAT_ENUM
@@ -19,11 +19,11 @@ enum stat {
 };
 
 /* Add ${n} (gauges may go down) and read. */
-void stats_add(enum stat s, int64_t n);
-int64_t stats_get(enum stat s);
-const char *stats_name(enum stat s);
-const char *stats_text(enum stat s);
+void stats_add(enum stat_id s, int64_t n);
+int64_t stats_get(enum stat_id s);
+const char *stats_name(enum stat_id s);
+const char *stats_text(enum stat_id s);
 /* 'C' for a counter, 'G' for a gauge. */
-char stats_kind(enum stat s);
+char stats_kind(enum stat_id s);
 
 #endif

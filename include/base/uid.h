@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define UID_MAX 64 /* characters, PS3.5 9.1 */
-#define UID_SIZE (UID_MAX + 1)
+#define UID_LENGTH 64 /* characters, PS3.5 9.1 */
+#define UID_SIZE (UID_LENGTH + 1)
 
 /* Our implementation class UID and version name (PS3.7 D.3.3.2). */
 #define UID_IMPLEMENTATION "2.25.302927182611927512934871642395120967211"

@@ -53,22 +53,29 @@ struct index_object {
 	struct index_blob patient_study, series, instance;
 };
 
-/* Open or make <dir>/index.db, migrate forward, start the writer. A newer
+/* Open or make <dir>/index.db, migrate forward, start the writer. One agent
+ * at a time: open the store of ${dir} first, which locks the folder. A newer
  * schema is refused (ERR_INVAL), nothing touched. A damaged file (quick_check
  * after an unclean stop) is renamed to index.db.damaged-<utc> and a new one
  * made; ${ret_lost} (may be NULL) tells. */
 struct index *index_open(const char *dir, bool *ret_lost, struct err *e);
-/* Commit what is queued, mark the stop as clean, join the writer. */
+/* Commit what is queued, mark the stop as clean, join the writer. Close the
+ * readers before. After an error the stop is not marked as clean. */
 void index_close(struct index **pp);
-/* Whether the last stop was clean. */
+/* Whether the last stop was clean; false for a new file as well. If not,
+ * compare with the store: objects without a row, rows without an object. */
 bool index_was_clean(const struct index *ix);
-/* The first error the writer met, if any: then the agent is unhealthy. */
+/* The first error the writer met, if any (${ret} may be NULL): then writes
+ * are lost, every index_flush fails, no study turns ready until the next
+ * start, and the agent is unhealthy. */
 bool index_has_failed(const struct index *ix, struct err *ret);
 
-/* Queued writes [any]. They cannot fail here; see index_flush. */
+/* Queued writes [any]. They cannot fail here; see index_flush. This one waits
+ * while 20,000 writes are queued; the others never do. */
 void index_put_object(struct index *ix, const struct index_object *o);
-/* ${expected} instances are listed by the archive ${archive}; ready as told.
- * The study's row must exist (an object was put before), else no effect. */
+/* ${expected} instances are listed by the archive ${archive}; ready as told,
+ * but never while fewer are held. The study's row must exist (an object was
+ * put before), else no effect. */
 void index_put_study(struct index *ix, const char *study_uid, bool ready,
     unsigned expected, const char *archive);
 void index_put_kept(struct index *ix, const char *study_uid, bool kept);
@@ -141,10 +148,12 @@ struct index_row {
 typedef bool index_row_fn(void *ctx, const struct index_row *row);
 
 /* Call ${fn} for each matching row. Patients by id; studies by date, newest
- * first; series by number with localisers (description or image type
- * "localizer", "scout") last is the caller's wish: here by number, then uid;
+ * first; below that in the order of their studies, series by number and uid,
  * instances by series number, series, instance number, uid. Bounded memory
- * whatever the number of rows. */
+ * whatever the number of rows. A list chooses also above its own level: a
+ * study that has one of the series. All rows are of one moment, and the log
+ * cannot shrink while ${fn} works: gather, then act. Not from within ${fn}
+ * on the same reader. */
 int index_select(struct index_reader *r, const struct index_select *sel,
     index_row_fn *fn, void *ctx, struct err *e);
 

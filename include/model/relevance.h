@@ -31,8 +31,9 @@ struct relevance_rule {
 };
 
 /* The patterns that a rule has when the configuration gives none: cardiac
- * words in EN DE FR IT ES NL PT SV, codes of LOINC, SNOMED, RadLex, CPT and
- * NICIP; and the negative ones (stomach cardia, Cardiff, Sacro, ...). */
+ * words in EN DE FR IT ES NL PT SV, codes of LOINC, SNOMED, RadLex, CPT, OPS
+ * and ICD-10-PCS; and the negative ones (cardia of the stomach, cine of a
+ * joint, brain with a cardiac device, ...). */
 extern const char relevance_default_match[];
 extern const char relevance_default_exclude[];
 
@@ -62,7 +63,7 @@ enum relevance {
 };
 
 struct relevance_verdict {
-	enum relevance what; /* never ASK after relevance_select */
+	enum relevance what; /* ASK only while series are not known */
 	char rule[33]; /* that decided, "" when none applied */
 	char reason[RELEVANCE_REASON_SIZE]; /* clauses joined by "; " */
 };
@@ -75,7 +76,9 @@ struct relevance_verdict relevance_judge(const struct relevance_rule *rule,
  * newest and within (age at ${case_start_utc}); fills ${ret} of ${n}. A
  * study is wanted if any rule wants it. A study with series not known may
  * come back RELEVANT_ASK: the caller asks and calls again. When no study is
- * wanted, the newest RELEVANT_UNSURE one is (its reason says "uncertain"). */
+ * wanted and none is to be asked about, the newest RELEVANT_UNSURE one is
+ * RELEVANT_YES (its reason says "uncertain"); a study without a date counts
+ * as new. */
 void relevance_select(const struct relevance_rule *rules, unsigned n_rules,
     const char *procedure, const char *procedure_code,
     const struct relevance_study *studies, unsigned n,

@@ -20,9 +20,11 @@ struct loop_timer;
 struct loop_signal;
 struct loop_watch;
 
+/* SIGPIPE is ignored from here on; LIBEV_FLAGS chooses another backend. */
 struct loop *loop_new(struct err *e);
+/* Run what was posted, release every watcher that is left. */
 void loop_free(struct loop **pp);
-/* Run until loop_stop [any]. */
+/* Run until loop_stop [any], also if that was called before. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Run what is ready, without waiting (tests). */
@@ -31,7 +33,8 @@ bool loop_is_here(const struct loop *l); /* [any] on the loop's thread? */
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void loop_io_fn(void *ctx, int events);
-/* Call ${fn} whenever ${fd} is ready, until stopped. */
+/* Call ${fn} whenever ${fd} is ready, until stopped; any stop function may
+ * be called in any callback, and what was stopped calls no more. */
 struct loop_io *loop_io_start(struct loop *l, int fd, int events,
     loop_io_fn *fn, void *ctx);
 void loop_io_stop(struct loop_io **pp);
@@ -48,7 +51,8 @@ struct loop_signal *loop_signal_start(struct loop *l, int signum,
     loop_signal_fn *fn, void *ctx);
 void loop_signal_stop(struct loop_signal **pp);
 
-/* Call ${fn} when the file at ${path} (copied) changes, appears or goes. */
+/* Call ${fn} when the file at ${path} (copied) changes, appears or goes, and
+ * once more a second later (file times may count whole seconds). */
 struct loop_watch *loop_watch_start(struct loop *l, const char *path,
     loop_fn *fn, void *ctx);
 void loop_watch_stop(struct loop_watch **pp);
@@ -57,8 +61,9 @@ void loop_watch_stop(struct loop_watch **pp);
  * also after loop_run ended, by loop_free. Never fails. */
 void loop_post(struct loop *l, loop_fn *fn, void *ctx);
 
-/* Called when the machine slept (or was stopped) for ${asleep_ms}, or the
- * wall clock stepped by ${stepped_ms}, before due timers run. */
+/* Called when the machine slept for ${asleep_ms} over 2 s, or the wall clock
+ * stepped by more than 2 s either way, before due timers run. One at a time;
+ * NULL ends it. */
 typedef void loop_gap_fn(void *ctx, int64_t asleep_ms, int64_t stepped_ms);
 void loop_on_gap(struct loop *l, loop_gap_fn *fn, void *ctx);
 

@@ -41,7 +41,8 @@ struct store_object {
 
 /* Open ${path}, making it (0700) with its marker when it does not exist or is
  * empty; ERR_INVAL when it is neither ours nor empty, or another agent holds
- * it (a lock on the marker). Removes what lies in tmp/. */
+ * it (a lock on the marker). Removes what it once left in tmp/. Open it before
+ * the index, whose file lies in the same folder. */
 struct store *store_open(const char *path, struct err *e);
 void store_close(struct store **pp);
 /* The folder as it was opened; borrowed. */
@@ -91,8 +92,10 @@ int store_remove(struct store *s, const uint8_t name[STORE_NAME_BYTES],
     struct err *e);
 
 /* Call ${known} for every object file; those for which it returns false are
- * removed and counted in ${ret_removed}. Foreign files are left alone and
- * counted in ${ret_foreign}. */
+ * removed and counted in ${ret_removed}, but not taken off what is held (the
+ * caller's figure knows only what is known). Foreign files are left alone and
+ * counted in ${ret_foreign}. [worker] or at start, while nothing is written:
+ * an object that is committed but not in the index yet would go. */
 typedef bool store_known_fn(void *ctx, const uint8_t name[STORE_NAME_BYTES],
     uint64_t file_bytes);
 int store_sweep(struct store *s, store_known_fn *known, void *ctx,
@@ -101,9 +104,10 @@ int store_sweep(struct store *s, store_known_fn *known, void *ctx,
 /* Bytes free for us on the volume, 64 bit. */
 int store_free_bytes(struct store *s, uint64_t *ret, struct err *e);
 
-/* Quota: store_write fails with ERR_FULL once held bytes (told by the caller,
- * kept current by commit and remove here) plus what is being written exceed
- * ${limit}, or the volume has less than ${reserve} free. [any] */
+/* Quota, in bytes of data sets: store_write fails with ERR_FULL once held
+ * bytes (told by the caller, kept current by commit and remove here) plus
+ * what is being written exceed ${limit}, or the volume would have less than
+ * ${reserve} free. No limits before the first call. [any] */
 void store_set_quota(struct store *s, uint64_t limit, uint64_t reserve);
 void store_set_held(struct store *s, uint64_t bytes);
 uint64_t store_held(const struct store *s);

@@ -2,7 +2,8 @@
  *
  * pattern: Unicode regular expressions (ICU), with limits on time and stack.
  * Compiled at start; matching is called on any thread (it clones). Patterns
- * match case-insensitively on NFKC text.
+ * match case-insensitively on NFKC text, in which an underscore separates
+ * words ("cine_sax" has the word "sax"); a pattern may still name it.
  */
 #ifndef TEXT_PATTERN_H
 #define TEXT_PATTERN_H
@@ -11,7 +12,7 @@
 
 #include "base/err.h"
 
-#define PATTERN_TIME_MS 20 /* per match, then "no match" and a warning */
+#define PATTERN_TIME_MS 20 /* about, by ICU's step count; then -1 */
 
 struct pattern;
 
@@ -20,7 +21,8 @@ struct pattern *pattern_new(const char *source, struct err *e);
 void pattern_free(struct pattern **pp);
 const char *pattern_source(const struct pattern *p);
 /* Search ${utf8}: 1 found, 0 not, -1 the limit was reached. What was found
- * is copied into ${found} (may be NULL), cut at ${size}. */
+ * is copied into ${found} (may be NULL), cut at ${size}. Only the first 2048
+ * bytes are searched. */
 int pattern_find(const struct pattern *p, const char *utf8, char *found,
     size_t size);
 

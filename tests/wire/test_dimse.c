@@ -411,7 +411,7 @@ static void
 random_uid(char dst[UID_SIZE])
 {
 	int n = snprintf(dst, UID_SIZE, "1.2.%d.%d", rand(), rand());
-	for (int more = rand() % 40; more > 0 && n < UID_MAX; more--)
+	for (int more = rand() % 40; more > 0 && n < UID_LENGTH; more--)
 		dst[n++] = '7';
 	dst[n] = '\0';
 }

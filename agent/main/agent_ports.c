@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* How the rooms hear of each other: each port is one line of wiring. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "main/agent_priv.h"
+
+static void
+on_changed(void *ctx) /* prefetch_ports.changed, cache_ports.changed */
+{
+	struct agent *a = ctx;
+	if (a->web != NULL)
+		web_changed(a->web);
+}
+
+static void
+on_missing(void *ctx) /* cache_ports.missing */
+{
+	struct agent *a = ctx;
+	if (a->prefetch != NULL)
+		prefetch_look(a->prefetch);
+}
+
+static void
+on_learn(void *ctx, const char *class_uid, const char *syntax)
+{ /* prefetch_ports.learn [worker], cache_ports.learn at start */
+	struct agent *a = ctx;
+	node_learn(a->node, class_uid, syntax);
+}
+
+int
+agent_start_cache(struct agent *a, struct err *e)
+{
+	struct cache_config c = {.size = a->conf->cache_size,
+	    .reserve = a->conf->cache_reserve,
+	    .retention_s = a->conf->retention_s};
+	struct cache_ports p = {.ctx = a, .changed = on_changed,
+	    .missing = on_missing, .learn = on_learn};
+	a->cache = cache_start(a->loop, &c, &p, a->board, a->index, a->store,
+	    e);
+	return a->cache != NULL ? 0 : -1;
+}
+
+static bool
+make_room(void *ctx, uint64_t bytes, int64_t before_utc, char *why,
+    size_t size)
+{ /* prefetch_ports.make_room */
+	struct agent *a = ctx;
+	return cache_make_room(a->cache, bytes, before_utc, why, size);
+}
+
+static bool
+may_fetch(void *ctx, const char *study_uid) /* prefetch_ports.may_fetch */
+{
+	struct agent *a = ctx;
+	return !cache_is_leaving(a->cache, study_uid);
+}
+
+static void
+arrived(void *ctx, const char *study_uid) /* prefetch_ports.arrived */
+{
+	struct agent *a = ctx;
+	cache_touch(a->cache, study_uid);
+}
+
+int
+agent_start_prefetch(struct agent *a, struct err *e)
+{
+	const struct conf *c = a->conf;
+	struct prefetch_config pc = {.ae_title = c->ae_title,
+	    .theatre = c->theatre, .zone = c->zone,
+	    .plan = {.window = c->window, .urgent_s = c->urgent_s,
+	        .horizon_s = c->horizon_s},
+	    .strict_identity = c->strict_identity,
+	    .rules = a->rules, .n_rules = c->n_relevance,
+	    .n_archives = c->n_archives};
+	for (unsigned i = 0; i < c->n_relevance; i++)
+		a->rules[i] = c->relevance[i].rule;
+	for (unsigned i = 0; i < c->n_archives; i++)
+		pc.archives[i] = (struct prefetch_archive){
+		    .name = c->archives[i].name,
+		    .ae_title = c->archives[i].ae_title,
+		    .host = c->archives[i].host,
+		    .port = c->archives[i].port,
+		    .by_move = c->archives[i].retrieve == CONF_C_MOVE,
+		    .associations = c->archives[i].associations};
+	struct prefetch_ports p = {.ctx = a, .make_room = make_room,
+	    .may_fetch = may_fetch, .arrived = arrived,
+	    .changed = on_changed, .learn = on_learn};
+	a->prefetch = prefetch_start(a->loop, &pc, &p, a->board, a->index,
+	    a->store, e);
+	return a->prefetch != NULL ? 0 : -1;
+}
+
+static void
+hold(void *ctx, const char *study_uid) /* node_ports.hold */
+{
+	cache_hold(((struct agent *)ctx)->cache, study_uid);
+}
+
+static void
+release(void *ctx, const char *study_uid) /* node_ports.release */
+{
+	cache_release(((struct agent *)ctx)->cache, study_uid);
+}
+
+static void
+damaged(void *ctx, const char *study_uid,
+    const uint8_t name[STORE_NAME_BYTES], const char *why)
+{ /* node_ports.damaged */
+	struct agent *a = ctx;
+	(void)why; /* the node has logged it */
+	cache_damaged(a->cache, study_uid, name);
+}
+
+static int
+take(void *ctx, struct assoc *as, const struct node_incoming *in,
+    uint16_t *ret_status, struct err *e)
+{ /* node_ports.take */
+	struct agent *a = ctx;
+	return prefetch_take(a->prefetch, as, in->calling, in->class_uid,
+	    in->instance_uid, in->syntax, ret_status, e);
+}
+
+static bool
+expects(void *ctx) /* node_ports.expects */
+{
+	return prefetch_expects(((struct agent *)ctx)->prefetch);
+}
+
+static void
+refused(void *ctx, const char *calling, const char *peer, const char *reason,
+    const char *remedy)
+{ /* node_ports.refused */
+	struct agent *a = ctx;
+	struct refused r = {.utc = clock_utc_s()};
+	(void)str_escape(r.calling, sizeof(r.calling), calling,
+	    strlen(calling));
+	const char *colon = strrchr(peer, ':');
+	(void)str_copy_n(r.address, sizeof(r.address), peer,
+	    colon == NULL ? strlen(peer) : (size_t)(colon - peer));
+	(void)str_copy(r.reason, sizeof(r.reason), reason);
+	(void)str_copy(r.remedy, sizeof(r.remedy), remedy);
+	unsigned i = 0;
+	while (i < a->n_refused && !(str_eq(a->refused[i].calling,
+	    r.calling) && str_eq(a->refused[i].address, r.address) &&
+	    str_eq(a->refused[i].reason, r.reason)))
+		i++;
+	if (i < a->n_refused)
+		r.times = a->refused[i].times;
+	else if (a->n_refused < AGENT_REFUSED_MAX)
+		a->n_refused++;
+	else
+		i = AGENT_REFUSED_MAX - 1; /* the oldest is forgotten */
+	memmove(&a->refused[1], &a->refused[0], i * sizeof(r));
+	r.times++;
+	a->refused[0] = r;
+	if (r.times == 1 || r.times % 1000 == 0)
+		log_warn("node.caller.refused", "calling='%s' address=%s "
+		    "times=%u reason='%s' remedy='%s' action=rejected",
+		    r.calling, r.address, r.times, r.reason, r.remedy);
+	board_changed(a->board);
+	on_changed(a);
+}
+
+int
+agent_start_node(struct agent *a, struct err *e)
+{
+	const struct conf *c = a->conf;
+	struct node_config nc = {.ae_title = c->ae_title,
+	    .host = c->node.host, .port = c->node.port,
+	    .max_associations = c->max_associations, .partial = c->partial};
+	for (unsigned i = 0; i < c->n_viewers; i++)
+		nc.peers[nc.n_peers++] = (struct node_peer){
+		    .ae_title = c->viewers[i].ae_title,
+		    .host = c->viewers[i].host, .port = c->viewers[i].port};
+	for (unsigned i = 0; i < c->n_archives; i++)
+		nc.peers[nc.n_peers++] = (struct node_peer){
+		    .ae_title = c->archives[i].ae_title,
+		    .host = c->archives[i].host, .is_archive = true};
+	struct node_ports p = {.ctx = a, .hold = hold, .release = release,
+	    .damaged = damaged, .take = take, .expects = expects,
+	    .refused = refused};
+	a->node = node_start(a->loop, &nc, &p, a->index, a->store, e);
+	return a->node != NULL ? 0 : -1;
+}
+
+/* What was decided before a restart counts until the archive answers. */
+static void
+on_wants(void *ctx, const char *case_id, struct index_blob wants)
+{ /* index_wants_fn */
+	struct agent *a = ctx;
+	struct err e;
+	struct board_case *c = board_case(a->board, case_id);
+	if (c == NULL || c->n_wants > 0)
+		return;
+	if (board_parse_wants(a->board, c, wants.p, wants.n, &e) != 0)
+		log_debug("main.wants.bad", "error=%s", e.msg);
+}
+
+static void
+remember(struct agent *a)
+{
+	struct err e;
+	struct index_reader *r = index_reader_open(a->index, &e);
+	if (r == NULL || index_each_wants(r, on_wants, a, &e) != 0)
+		log_warn("main.wants.unread", "error='%s' action=asking_again",
+		    e.msg);
+	index_reader_close(&r);
+}
+
+static void
+on_cases(void *ctx, const char *name, const struct casefile *cases,
+    unsigned n)
+{ /* list_cases_fn */
+	struct agent *a = ctx;
+	board_set_cases(a->board, name, cases, n, clock_utc_s());
+	remember(a);
+	log_info("schedule.list.read", "name=%s cases=%u", name, n);
+	prefetch_look(a->prefetch);
+}
+
+void
+agent_start_lists(struct agent *a)
+{
+	for (unsigned i = 0; i < a->conf->n_schedules; i++) {
+		struct list_config lc = {.name = a->conf->schedules[i].name,
+		    .path = a->conf->schedules[i].path,
+		    .zone = a->conf->zone};
+		a->lists[a->n_lists++] = list_start(a->loop, a->pool, &lc,
+		    on_cases, a);
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent's rooms, for agent*.c. */
+#ifndef MAIN_AGENT_PRIV_H
+#define MAIN_AGENT_PRIV_H
+
+#include "cache/cache.h"
+#include "index/index.h"
+#include "main/agent.h"
+#include "model/board.h"
+#include "node/node.h"
+#include "prefetch/prefetch.h"
+#include "run/loop.h"
+#include "run/pool.h"
+#include "schedule/list.h"
+#include "store/store.h"
+#include "web/web.h"
+
+#define AGENT_REFUSED_MAX WEB_ROWS_MAX
+
+struct refused {
+	char calling[17];
+	char address[64]; /* without the caller's port */
+	char reason[120], remedy[240];
+	int64_t utc;
+	unsigned times;
+};
+
+struct agent {
+	/* set at birth, then constant */
+	const struct conf *conf;
+	struct relevance_rule rules[RELEVANCE_RULES_MAX];
+	/* owned by the loop; in the order in which they are started */
+	struct loop *loop;
+	struct board *board;
+	struct store *store;
+	struct index *index;
+	struct cache *cache;
+	struct prefetch *prefetch;
+	struct node *node;
+	struct web *web;
+	struct pool *pool; /* reads theatre lists */
+	struct list *lists[CONF_SECTIONS_MAX];
+	unsigned n_lists;
+	struct loop_signal *on_term, *on_int, *on_hup;
+	int64_t started_ns; /* continuous clock */
+	struct refused refused[AGENT_REFUSED_MAX]; /* newest first */
+	unsigned n_refused;
+	char node_address[80];
+	struct err trouble; /* the index's first fault */
+};
+
+/* agent_ports.c: fill the rooms' ports and configurations. */
+int agent_start_cache(struct agent *a, struct err *e);
+int agent_start_prefetch(struct agent *a, struct err *e);
+int agent_start_node(struct agent *a, struct err *e);
+void agent_start_lists(struct agent *a);
+/* agent_web.c */
+int agent_start_web(struct agent *a, struct err *e);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* What the web room asks of the house: facts, and a person's wishes. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "main/agent_priv.h"
+
+static void
+archives(struct agent *a, struct web_facts *f)
+{
+	static const char *const states[] = {
+	    [ARCHIVE_UNKNOWN] = "unknown",
+	    [ARCHIVE_UP] = "up",
+	    [ARCHIVE_DOWN] = "down",
+	};
+	for (unsigned i = 0; i < a->conf->n_archives; i++) {
+		const struct archive_health *h =
+		    prefetch_health(a->prefetch, i);
+		f->archives[f->n_archives++] = (struct web_archive){
+		    .name = a->conf->archives[i].name,
+		    .ae_title = a->conf->archives[i].ae_title,
+		    .state = states[h->state],
+		    .last_ok_utc = h->last_ok_utc,
+		    .last_error = h->last_error};
+	}
+}
+
+static void
+schedules(struct agent *a, struct web_facts *f)
+{
+	for (unsigned i = 0; i < a->n_lists; i++)
+		f->schedules[f->n_schedules++] = (struct web_schedule){
+		    .name = a->conf->schedules[i].name,
+		    .type = "file",
+		    .state = list_state_name(list_state(a->lists[i])),
+		    .last_event_utc = list_last_ok_utc(a->lists[i]),
+		    .last_error = list_last_error(a->lists[i])};
+}
+
+static void
+facts(void *ctx, struct web_facts *ret) /* web_ports.facts */
+{
+	struct agent *a = ctx;
+	struct err e;
+	*ret = (struct web_facts){
+	    .theatre = a->conf->theatre,
+	    .uptime_s = (clock_continuous_ns() - a->started_ns) / CLOCK_S,
+	    .healthy = true,
+	    .trouble = "",
+	    .cache_bytes = store_held(a->store),
+	    .cache_limit = a->conf->cache_size,
+	    .cache_reserve = a->conf->cache_reserve,
+	    .transfers_active = prefetch_active(a->prefetch),
+	    .transfers_queued = prefetch_queued(a->prefetch),
+	    .node_ae = a->conf->ae_title,
+	    .node_address = a->node_address,
+	};
+	if (store_free_bytes(a->store, &ret->disk_free, &e) != 0) {
+		a->trouble = e;
+		ret->healthy = false;
+	}
+	if (index_has_failed(a->index, &a->trouble))
+		ret->healthy = false;
+	if (!ret->healthy)
+		ret->trouble = a->trouble.msg;
+	archives(a, ret);
+	schedules(a, ret);
+	for (unsigned i = 0; i < a->n_refused; i++)
+		ret->refused[ret->n_refused++] = (struct web_refused){
+		    .calling = a->refused[i].calling,
+		    .address = a->refused[i].address,
+		    .reason = a->refused[i].reason,
+		    .remedy = a->refused[i].remedy,
+		    .utc = a->refused[i].utc,
+		    .times = a->refused[i].times};
+}
+
+static void
+outcome(struct web_outcome *ret, int status, const char *text)
+{
+	ret->status = status;
+	(void)str_copy(ret->text, sizeof(ret->text), text);
+}
+
+static void
+prefetch(void *ctx, const char *case_id, const char *study_uid,
+    struct web_outcome *ret)
+{ /* web_ports.prefetch */
+	struct agent *a = ctx;
+	if (case_id != NULL && board_case(a->board, case_id) == NULL)
+		outcome(ret, 404, "no such case on the list");
+	else if (case_id != NULL)
+		outcome(ret, prefetch_case_now(a->prefetch, case_id) ? 202 :
+		    409, "fetching at once");
+	else if (board_study(a->board, study_uid) == NULL)
+		outcome(ret, 404, "no such study known");
+	else
+		outcome(ret, prefetch_study_now(a->prefetch, study_uid) ?
+		    202 : 409, "fetching at once");
+	if (ret->status == 409)
+		outcome(ret, 409, case_id != NULL ?
+		    "not a coming case of this theatre" :
+		    "no coming case wants it, or it is held back");
+}
+
+static void
+keep(void *ctx, const char *study_uid, bool on, struct web_outcome *ret)
+{ /* web_ports.keep */
+	struct agent *a = ctx;
+	ret->status = cache_keep(a->cache, study_uid, on, ret->text,
+	    sizeof(ret->text));
+}
+
+static void
+evict(void *ctx, const char *study_uid, struct web_outcome *ret)
+{ /* web_ports.evict */
+	struct agent *a = ctx;
+	ret->status = cache_evict(a->cache, study_uid, ret->text,
+	    sizeof(ret->text));
+}
+
+static void
+verify(void *ctx, struct web_outcome *ret) /* web_ports.verify */
+{
+	struct agent *a = ctx;
+	ret->status = cache_verify(a->cache, ret->text, sizeof(ret->text));
+}
+
+int
+agent_start_web(struct agent *a, struct err *e)
+{
+	char socket[1100];
+	(void)snprintf(socket, sizeof(socket), "%s/control.sock",
+	    a->conf->state_dir);
+	struct web_config c = {.host = a->conf->web.host,
+	    .port = a->conf->web.port, .socket_path = socket,
+	    .version = UNDERSTUDY_VERSION,
+	    .horizon_s = a->conf->horizon_s};
+	struct web_ports p = {.ctx = a, .facts = facts, .prefetch = prefetch,
+	    .keep = keep, .evict = evict, .verify = verify};
+	a->web = web_start(a->loop, &c, &p, a->board, a->conf->zone, e);
+	return a->web != NULL ? 0 : -1;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs that change something: each is one POST. */
+#include "main/command.h"
+
+/* Say what came of it. ${take} may be NULL. */
+static int
+finish(struct command *c, int status, json_t *take, const struct err *e)
+{
+	int rc = COMMAND_DONE;
+	if (status < 0)
+		rc = command_fail(c, e);
+	else if (status < 200 || status > 299)
+		rc = command_fail_with(c, take == NULL ? "refused" :
+		    get_str(take, "error"));
+	else if (take != NULL && !command_print_json(c, take))
+		term_printf(c, PAINT_NONE, "%s\n", get_str(take, "result"));
+	json_decref(take);
+	return rc;
+}
+
+static int
+post(struct command *c, const char *path, const char *id)
+{
+	struct err e;
+	json_t *json;
+	int status = command_ask(c, true, path, id, &json, &e);
+	return finish(c, status, json, &e);
+}
+
+int
+command_prefetch(struct command *c, const char *arg) /* command_fn */
+{
+	struct err e;
+	json_t *json;
+	int status = command_ask(c, true, "/api/prefetch?case=", arg, &json,
+	    &e);
+	if (status != 404)
+		return finish(c, status, json, &e);
+	json_decref(json);
+	return post(c, "/api/prefetch?study=", arg);
+}
+
+int
+command_pin(struct command *c, const char *arg) /* command_fn */
+{
+	return post(c, "/api/pin?study=", arg);
+}
+
+int
+command_unpin(struct command *c, const char *arg) /* command_fn */
+{
+	return post(c, "/api/unpin?study=", arg);
+}
+
+int
+command_evict(struct command *c, const char *arg) /* command_fn */
+{
+	return post(c, "/api/evict?study=", arg);
+}
+
+int
+command_verify(struct command *c, const char *arg) /* command_fn */
+{
+	(void)arg; /* takes none */
+	return post(c, "/api/verify", NULL);
+}

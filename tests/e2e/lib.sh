@@ -1,0 +1,196 @@
+#!/bin/sh
+# What the end-to-end tests share: free ports, peers on loopback ended by
+# pid, an agent on a state folder, and words for pass, fail and skip.
+# A test sources this first: `. tests/e2e/lib.sh`, from the top of the tree.
+set -u
+B=${B:-build/debug}
+DATA=${UNDERSTUDY_DATA:-../shared/data}
+PROG=${PROG:-build/understudyd}
+CLI=${CLI:-build/understudy}
+T=$(mktemp -d "${TMPDIR:-/tmp}/us.XXXXXX")
+PIDS=""
+
+finish() {
+	code=$?
+	trap - EXIT INT TERM
+	for p in $PIDS; do
+		kill "$p" 2>/dev/null
+	done
+	for p in $PIDS; do
+		wait "$p" 2>/dev/null
+	done
+	if [ "$code" -ne 0 ] && [ "$code" -ne 77 ]; then
+		echo "--- the end of each log in $T"
+		for f in "$T"/*.log; do
+			[ -s "$f" ] && { echo "--- $f"; tail -n 25 "$f"; }
+		done
+	fi
+	[ -n "${KEEP:-}" ] || rm -rf "$T"
+	exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+fail() { echo "FAIL: $*"; exit 1; }
+skip() { echo "SKIP: $*"; exit 77; }
+need() {
+	for tool; do
+		command -v "$tool" >/dev/null || skip "$tool is not installed"
+	done
+}
+
+# A port that is free now; each call gives another.
+port() {
+	python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Wait until a command succeeds: until SECONDS command...
+until_ok() {
+	limit=$(($(date +%s) + $1))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt "$limit" ] || return 1
+		sleep 0.1
+	done
+}
+
+# DCMTK's dcmqrscp as the archive PACS on $QR_PORT, storing under $T/qr.
+start_qrscp() {
+	QR_PORT=${QR_PORT:-$(port)}
+	mkdir -p "$T/qr"
+	cat >"$T/qr.cfg" <<EOF
+NetworkTCPPort = $QR_PORT
+MaxPDUSize = 131072
+MaxAssociations = 16
+HostTable BEGIN
+agent = (UNDERSTUDY, 127.0.0.1, ${NODE_PORT:-11113})
+HostTable END
+AETable BEGIN
+PACS $T/qr RW (500, 1024mb) ANY
+AETable END
+EOF
+	TCP_NODELAY=${QR_NODELAY:-1} dcmqrscp -c "$T/qr.cfg" \
+		>"$T/qrscp.log" 2>&1 &
+	QR_PID=$!
+	PIDS="$PIDS $QR_PID"
+	until_ok 20 echoscu -aec PACS 127.0.0.1 "$QR_PORT" ||
+		fail "dcmqrscp does not answer"
+}
+
+# Orthanc as the archive ORTHANC on $OR_PORT (DICOM) and $OR_HTTP.
+start_orthanc() {
+	OR_PORT=${OR_PORT:-$(port)}
+	OR_HTTP=${OR_HTTP:-$(port)}
+	mkdir -p "$T/orthanc"
+	cat >"$T/orthanc.json" <<EOF
+{ "Name": "e2e", "StorageDirectory": "$T/orthanc",
+  "IndexDirectory": "$T/orthanc", "StorageCompression": false,
+  "DicomAet": "ORTHANC", "DicomPort": $OR_PORT, "HttpPort": $OR_HTTP,
+  "RemoteAccessAllowed": false, "DicomAlwaysAllowFind": true,
+  "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true,
+  "DicomCheckCalledAet": false, "UnknownSopClassAccepted": true,
+  "Plugins": [], "OverwriteInstances": true, "LimitFindResults": 0,
+  "DicomModalities": {
+    "agent": ["UNDERSTUDY", "127.0.0.1", ${NODE_PORT:-11113}] } }
+EOF
+	TCP_NODELAY=1 Orthanc "$T/orthanc.json" >"$T/orthanc.log" 2>&1 &
+	OR_PID=$!
+	PIDS="$PIDS $OR_PID"
+	until_ok 60 echoscu -aec ORTHANC 127.0.0.1 "$OR_PORT" ||
+		fail "Orthanc does not answer"
+}
+
+# Send files to an archive, compressed ones as they are:
+# send TITLE PORT [options of dcmsend] FILE-OR-DIR...
+send() {
+	title=$1
+	to=$2
+	shift 2
+	TCP_NODELAY=1 dcmsend -aec "$title" +sd +r -nuc -nh 127.0.0.1 "$to" "$@" \
+		>>"$T/send.log" 2>&1
+}
+
+# A configuration at $T/agent.conf for archives given as "NAME TITLE PORT
+# RETRIEVE" lines on standard input; more sections from $EXTRA.
+configure() {
+	NODE_PORT=${NODE_PORT:-$(port)}
+	WEB_PORT=${WEB_PORT:-$(port)}
+	VIEWER_PORT=${VIEWER_PORT:-$(port)}
+	STATE=${STATE:-$T/state}
+	cat >"$T/agent.conf" <<EOF
+[agent]
+theatre = Theatre 6, TH6
+state_dir = $STATE
+time_zone = Europe/London
+[cache]
+size = ${SIZE:-8 GiB}
+reserve = ${RESERVE:-64 MiB}
+[node]
+listen = 127.0.0.1:$NODE_PORT
+[web]
+listen = 127.0.0.1:$WEB_PORT
+[prefetch]
+window = 00:00-24:00
+[viewer "osirix"]
+ae_title = OSIRIX
+host = 127.0.0.1
+port = $VIEWER_PORT
+[schedule "list"]
+type = file
+path = $T/list.csv
+${EXTRA:-}
+EOF
+	while read -r name title aport how; do
+		cat >>"$T/agent.conf" <<EOF
+[archive "$name"]
+ae_title = $title
+host = 127.0.0.1
+port = $aport
+retrieve = $how
+associations = ${ASSOCIATIONS:-4}
+EOF
+	done
+}
+
+start_agent() {
+	"$PROG" -c "$T/agent.conf" ${AGENT_FLAGS:-} >>"$T/agent.log" 2>&1 &
+	AGENT_PID=$!
+	PIDS="$PIDS $AGENT_PID"
+	until_ok 20 curl -sf "http://127.0.0.1:$WEB_PORT/healthz" ||
+		fail "the agent is not healthy"
+}
+
+# End a peer of ours and wait for it: stop PID [SIGNAL]
+stop() {
+	kill "-${2:-TERM}" "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	return 0
+}
+
+api() { curl -sf "http://127.0.0.1:$WEB_PORT/api/$1"; }
+
+# Ask the JSON on standard input with a Python expression over `d`.
+json() { python3 -c "import json,sys; d=json.load(sys.stdin); print($1)"; }
+
+# The readiness of a case, and wait for one.
+readiness() {
+	api cases | json "[c['readiness'] for c in d if c['id']=='$1'][0]"
+}
+is_readiness() { [ "$(readiness "$1")" = "$2" ]; }
+wait_case() {
+	until_ok "${3:-60}" is_readiness "$1" "$2" ||
+		fail "case $1: want $2, have $(readiness "$1"): $(api cases)"
+}
+
+# A theatre list with a header: rows on standard input.
+list() {
+	{
+		echo "case_id,start,room,patient_id,issuer,patient_name,birth_date,procedure"
+		cat
+	} >"$T/list.new"
+	mv "$T/list.new" "$T/list.csv"
+}
+# Start times in the agent's zone: hours from now.
+in_hours() { TZ=Europe/London python3 -c "import datetime
+print((datetime.datetime.now()+datetime.timedelta(hours=$1)).strftime('%Y-%m-%dT%H:%M'))"; }

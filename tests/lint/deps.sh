@@ -1,0 +1,69 @@
+#!/bin/sh
+# Install what is missing, from one list: Debian and Ubuntu by apt, macOS by
+# Homebrew. Does nothing, quickly, when everything is there.
+# package on Debian : what it brings : formula on macOS ("-" = comes along)
+list='
+gcc:/usr/bin/gcc:-
+g++:/usr/bin/g++:-
+pkg-config:/usr/bin/pkg-config:pkgconf
+libdcmtk-dev:/usr/include/dcmtk/config/osconfig.h:dcmtk
+dcmtk:/usr/bin/dcmqrscp:-
+libev-dev:/usr/include/ev.h:libev
+libsqlite3-dev:/usr/include/sqlite3.h:sqlite
+libcurl4-openssl-dev:curl/curl.h:curl
+libcmocka-dev:/usr/include/cmocka.h:cmocka
+libmicrohttpd-dev:microhttpd.h:libmicrohttpd
+libjansson-dev:jansson.h:jansson
+libinih-dev:/usr/include/ini.h:inih
+libicu-dev:unicode/uregex.h:icu4c
+libssl-dev:openssl/evp.h:openssl@3
+libxxhash-dev:/usr/include/xxhash.h:xxhash
+zlib1g-dev:/usr/include/zlib.h:-
+curl:/usr/bin/curl:-
+python3:/usr/bin/python3:-
+orthanc:/usr/sbin/Orthanc:-
+dicom3tools:/usr/bin/dciodvfy:-
+shellcheck:/usr/bin/shellcheck:shellcheck
+mandoc:/usr/bin/mandoc:-
+procps:/usr/bin/pgrep:-
+npm:/usr/bin/npm:node
+'
+if [ "$(uname -s)" = Darwin ]; then
+	command -v brew >/dev/null || {
+		echo "deps: Homebrew is needed: https://brew.sh"
+		exit 1
+	}
+	# shellcheck disable=SC2046 # one word each
+	brew install --quiet $(echo "$list" |
+		awk -F : 'NF == 3 && $3 != "-" { print $3 }')
+	exit
+fi
+multi=$(gcc -print-multiarch 2>/dev/null || dpkg --print-architecture)
+missing=""
+for row in $list; do
+	package=${row%%:*}
+	rest=${row#*:}
+	file=${rest%%:*}
+	case $file in
+	/usr/bin/npm) command -v npm >/dev/null && continue ;;
+	/*) [ -e "$file" ] && continue ;;
+	*)
+		[ -e "/usr/include/$file" ] && continue
+		[ -e "/usr/include/$multi/$file" ] && continue
+		;;
+	esac
+	missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+echo "deps: installing$missing"
+sudo=""
+[ "$(id -u)" -eq 0 ] || sudo="sudo"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086 # one word each
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null || exit 1
+# Debian starts its Orthanc as a service; the tests start their own
+if [ "${missing#*orthanc}" != "$missing" ]; then
+	$sudo service orthanc stop >/dev/null 2>&1
+fi
+exit 0

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Run tests and sum them up: run.sh BUILD unit [ROOM] | e2e [NAME] | all
+# A unit test is a cmocka program, an end-to-end test a script that exits 0,
+# or 77 when a tool it needs is missing. The last line is the sum.
+B=$1
+kind=$2
+only=${3:-}
+passed=0
+failed=0
+skipped=0
+log=$(mktemp "${TMPDIR:-/tmp}/us.XXXXXX")
+trap 'rm -f "$log"' EXIT
+export UNDERSTUDY_DATA="${UNDERSTUDY_DATA:-../shared/data}"
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1
+export B
+
+unit() {
+	for src in tests/${only:-*}/test_*.c; do
+		t="$B/${src%.c}"
+		if "$t" >"$log" 2>&1; then
+			n=$(grep -c '^\[       OK' "$log")
+			s=$(grep -c '^\[  SKIPPED' "$log")
+			passed=$((passed + n))
+			skipped=$((skipped + s))
+			printf '  ok    %-34s %3d tests\n' "${src#tests/}" "$n"
+		else
+			n=$(grep -c '^\[  FAILED  \].*[a-z]' "$log")
+			[ "$n" -gt 0 ] || n=1
+			failed=$((failed + n))
+			printf '  FAIL  %s\n' "${src#tests/}"
+			tail -n 60 "$log"
+		fi
+	done
+}
+
+e2e() {
+	for t in tests/e2e/[0-9]*"$only"*.sh; do
+		from=$(date +%s)
+		sh "$t" >"$log" 2>&1
+		code=$?
+		took=$(($(date +%s) - from))
+		case $code in
+		0)
+			passed=$((passed + 1))
+			printf '  ok    %-34s %3d s\n' "${t#tests/}" "$took"
+			;;
+		77)
+			skipped=$((skipped + 1))
+			printf '  skip  %-34s %s\n' "${t#tests/}" \
+				"$(grep -m 1 '^SKIP' "$log")"
+			;;
+		*)
+			failed=$((failed + 1))
+			printf '  FAIL  %s\n' "${t#tests/}"
+			tail -n 80 "$log"
+			;;
+		esac
+	done
+}
+
+case $kind in
+unit) unit ;;
+e2e) e2e ;;
+all)
+	unit
+	e2e
+	;;
+esac
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

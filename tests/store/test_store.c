@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects written, kept, read, swept; folders that are not ours; faults. */
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "store/store_priv.h"
+
+#define MR "1.2.840.10008.5.1.4.1.1.4"
+#define LE "1.2.840.10008.1.2.1"
+
+struct fixture {
+	char root[64];
+	char dir[96]; /* the cache, inside root */
+	struct store *s;
+	struct err e;
+};
+
+/* Count what lies below ${path} whose name ends in ${end}; remove all if so
+ * asked. */
+static unsigned
+walk(const char *path, const char *end, bool remove_all)
+{
+	char copy[256];
+	unsigned n = 0;
+	(void)str_copy(copy, sizeof(copy), path); /* short */
+	char *paths[] = {copy, NULL};
+	FTS *t = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	for (FTSENT *f = fts_read(t); f != NULL; f = fts_read(t)) {
+		size_t len = strlen(f->fts_name);
+		if (f->fts_info == FTS_F && len >= strlen(end) &&
+		    str_eq(f->fts_name + len - strlen(end), end))
+			n++;
+		if (remove_all && f->fts_info != FTS_D)
+			(void)remove(f->fts_accpath); /* the test is over */
+	}
+	(void)fts_close(t); /* read only */
+	return n;
+}
+
+static int
+setup(void **state)
+{
+	struct fixture *f = mem_new(struct fixture);
+	(void)str_copy(f->root, sizeof(f->root), "/tmp/store-XXXXXX");
+	assert_non_null(mkdtemp(f->root));
+	(void)snprintf(f->dir, sizeof(f->dir), "%s/cache", f->root);
+	f->s = store_open(f->dir, &f->e);
+	assert_non_null(f->s);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+	store_fail_at(0, 0);
+	store_close(&f->s);
+	(void)walk(f->root, "", true); /* counts nothing of interest */
+	mem_free(f);
+	return 0;
+}
+
+static int
+write_object(struct store *s, const char *sop, const void *p, size_t n,
+    struct store_object *o, struct err *e)
+{
+	struct store_writer *w = store_begin(s, MR, sop, LE, e);
+	if (w == NULL)
+		return -1;
+	if (store_write(w, p, n, e) != 0) {
+		store_abort(&w);
+		return -1;
+	}
+	return store_commit(&w, "1.2.3", "1.2.3.4", sop, o, e);
+}
+
+static void
+path_of(const struct fixture *f, const struct store_object *o, char ret[256])
+{
+	char name[STORE_FILE_NAME];
+	store_file_name(name, o->name);
+	(void)snprintf(ret, 256, "%s/%.2s/%.2s/%s", f->dir, name, name + 2,
+	    name);
+}
+
+static void
+test_store_object_is_read_back_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct store_map m;
+	static const size_t sizes[] = {0, 1, 2, 1000, 262143, 262144, 262145,
+	    700001};
+	uint8_t *bytes = mem_new_n(uint8_t, 700001);
+	for (size_t i = 0; i < 700001; i++)
+		bytes[i] = (uint8_t)(i * 2654435761u >> 24);
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char sop[UID_SIZE];
+		(void)snprintf(sop, sizeof(sop), "1.2.3.%zu", i);
+		int rc = write_object(f->s, sop, bytes, sizes[i], &o, &f->e);
+		assert_int_equal(rc, 0);
+		assert_int_equal(o.length, sizes[i]);
+		assert_int_equal(o.offset % 2, 0);
+
+		rc = store_map(f->s, &o, true, &m, &f->e);
+		assert_int_equal(rc, 0);
+		assert_int_equal(m.n, sizes[i]);
+		assert_memory_equal(m.p, bytes, sizes[i]);
+		store_unmap(&m);
+	}
+	assert_int_equal(walk(f->dir, ".dcm", false), 8);
+	mem_free(bytes);
+}
+
+static void
+test_store_pieces_give_the_same_digest_as_the_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object whole;
+	struct store_object pieces;
+	uint8_t *bytes = mem_new_n(uint8_t, 900000);
+	memset(bytes, 7, 900000);
+	static const size_t step[] = {1, 77, 16384, 262144, 300000};
+
+	int rc = write_object(f->s, "1.1", bytes, 900000, &whole, &f->e);
+	assert_int_equal(rc, 0);
+	for (unsigned i = 0; i < 5; i++) {
+		size_t left = 900000;
+		struct store_writer *w = store_begin(f->s, MR, "1.1", LE,
+		    &f->e);
+		for (; left > 0; left -= left < step[i] ? left : step[i])
+			assert_int_equal(store_write(w, bytes, left < step[i] ?
+			    left : step[i], &f->e), 0);
+		rc = store_commit(&w, "1.2.3", "1.2.3.4", "1.1", &pieces,
+		    &f->e);
+
+		assert_int_equal(rc, 0);
+		assert_memory_equal(pieces.digest, whole.digest, 16);
+		assert_int_equal(store_held(f->s), 900000);
+	}
+	assert_int_equal(walk(f->dir, ".dcm", false), 1);
+	mem_free(bytes);
+}
+
+static void
+test_store_file_begins_as_part_10_asks(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	char path[256];
+	uint8_t head[600];
+	struct stat st;
+	static const uint8_t zero[128];
+
+	int rc = write_object(f->s, "1.2.3.4.5", "data", 4, &o, &f->e);
+	assert_int_equal(rc, 0);
+
+	path_of(f, &o, path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	int fd = open(path, O_RDONLY);
+	assert_int_equal(read(fd, head, sizeof(head)), o.offset + 4);
+	(void)close(fd);
+	assert_memory_equal(head, zero, 128);
+	assert_memory_equal(head + 128, "DICM\2\0\0\0UL\4\0", 12);
+	assert_int_equal(head[140] + 256 * head[141] + 144, o.offset);
+	assert_memory_equal(head + 158, "\2\0\2\0UI\x1a\0" MR "\0", 34);
+	assert_memory_equal(head + 192, "\2\0\3\0UI\x0a\0" "1.2.3.4.5\0", 18);
+	assert_memory_equal(head + o.offset, "data", 4);
+}
+
+static void
+test_store_conflicting_object_is_refused_and_the_first_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct store_object other = {.length = 99};
+	struct store_map m;
+	assert_int_equal(write_object(f->s, "1.2", "first", 5, &o, &f->e), 0);
+
+	int rc = write_object(f->s, "1.2", "other", 5, &other, &f->e);
+
+	assert_int_equal(rc, -1);
+	assert_int_equal(f->e.code, ERR_CORRUPT);
+	assert_non_null(strstr(f->e.msg, "conflict"));
+	assert_int_equal(other.length, 99);
+	assert_int_equal(store_map(f->s, &o, true, &m, &f->e), 0);
+	assert_memory_equal(m.p, "first", 5);
+	store_unmap(&m);
+	assert_int_equal(store_held(f->s), 5);
+}
+
+static void
+test_store_peek_shows_the_beginning(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	size_t n = 0;
+	struct store_writer *w = store_begin(f->s, MR, "1.2", LE, &f->e);
+	assert_int_equal(store_write(w, "0123456789", 10, &f->e), 0);
+
+	const uint8_t *p = store_peek(w, 4, &n, &f->e);
+	assert_int_equal(n, 4);
+	assert_memory_equal(p, "0123", 4);
+	assert_int_equal(store_write(w, "ab", 2, &f->e), 0);
+	p = store_peek(w, 4096, &n, &f->e);
+	assert_int_equal(n, 12);
+	assert_memory_equal(p, "0123456789ab", 12);
+
+	int rc = store_commit(&w, "1.1", "1.1", "1.2", &o, &f->e);
+	assert_int_equal(rc, 0);
+	assert_int_equal(o.length, 12);
+	assert_null(w);
+}
+
+static void
+test_store_uids_that_are_none_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	static const char *const bad[] = {"../../../tmp/x", "/etc/x", "..",
+	    ".", "", "1.2/3", "-rf", "CON", "1.2\\3",
+	    ("1.23456789012345678901234567890123456789012345678901234567890"
+	    "1234"), "1.\xc3\xa9"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		print_message("%s\n", bad[i]);
+		assert_null(store_begin(f->s, MR, bad[i], LE, &f->e));
+		assert_int_equal(f->e.code, ERR_INVAL);
+		assert_null(store_begin(f->s, bad[i], "1.2", LE, &f->e));
+		struct store_writer *w = store_begin(f->s, MR, "1.2", LE,
+		    &f->e);
+		int rc = store_commit(&w, bad[i], "1.2", "1.2", &o, &f->e);
+		assert_int_equal(rc, -1);
+		assert_int_equal(f->e.code, ERR_INVAL);
+		w = store_begin(f->s, MR, "1.2", LE, &f->e);
+		rc = store_commit(&w, "1.2", "1.2", bad[i], &o, &f->e);
+		assert_int_equal(rc, -1);
+	}
+	assert_int_equal(walk(f->root, "", false), 1); /* the marker */
+}
+
+static void
+test_store_damaged_object_is_found_out(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct store_map m;
+	char path[256];
+	assert_int_equal(write_object(f->s, "1.2", "abcdef", 6, &o, &f->e), 0);
+	path_of(f, &o, path);
+	int fd = open(path, O_RDWR);
+
+	/* one bit flipped */
+	assert_int_equal(pwrite(fd, "A", 1, (off_t)o.offset), 1);
+	assert_int_equal(store_map(f->s, &o, false, &m, &f->e), 0);
+	store_unmap(&m);
+	assert_int_equal(store_map(f->s, &o, true, &m, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_CORRUPT);
+	/* cut short, too long, gone */
+	assert_int_equal(ftruncate(fd, (off_t)o.offset + 5), 0);
+	assert_int_equal(store_map(f->s, &o, false, &m, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_CORRUPT);
+	assert_int_equal(ftruncate(fd, (off_t)o.offset + 7), 0);
+	assert_int_equal(store_map(f->s, &o, false, &m, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_CORRUPT);
+	(void)close(fd);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_map(f->s, &o, false, &m, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_CORRUPT);
+}
+
+static void
+test_store_link_in_an_objects_place_is_not_followed(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct store_map m;
+	char path[256];
+	char moved[256];
+	assert_int_equal(write_object(f->s, "1.2", "abcdef", 6, &o, &f->e), 0);
+	path_of(f, &o, path);
+	(void)snprintf(moved, sizeof(moved), "%s/away", f->root);
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(symlink(moved, path), 0);
+	assert_int_equal(store_map(f->s, &o, false, &m, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_CORRUPT);
+
+	/* the shard itself */
+	assert_int_equal(unlink(path), 0);
+	path[strlen(f->dir) + 3] = '\0';
+	(void)snprintf(moved, sizeof(moved), "%s/shard", f->root);
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(symlink(moved, path), 0);
+	int rc = write_object(f->s, "1.2", "abcdef", 6, &o, &f->e);
+	assert_int_equal(rc, -1);
+	assert_int_equal(walk(f->root, ".dcm", false), 0);
+}
+
+static void
+test_store_second_agent_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	struct store *second = store_open(f->dir, &f->e);
+
+	assert_null(second);
+	assert_int_equal(f->e.code, ERR_INVAL);
+	assert_non_null(strstr(f->e.msg, "another agent"));
+}
+
+static void
+test_store_foreign_folder_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	(void)snprintf(path, sizeof(path), "%s/thesis.doc", f->root);
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+	(void)close(fd);
+
+	assert_null(store_open(f->root, &f->e));
+	assert_int_equal(f->e.code, ERR_INVAL);
+	(void)snprintf(path, sizeof(path), "%s/understudy-cache", f->root);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	assert_null(store_open(f->root, &f->e)); /* an empty marker */
+	assert_int_equal(write(fd, "understudy cache 2\nabc", 22), 22);
+	(void)close(fd);
+	assert_null(store_open(f->root, &f->e)); /* another version */
+	assert_int_equal(f->e.code, ERR_INVAL);
+	assert_int_equal(walk(f->root, "thesis.doc", false), 1);
+}
+
+static void
+test_store_linked_cache_folder_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	(void)snprintf(path, sizeof(path), "%s/link", f->root);
+	assert_int_equal(symlink(f->dir, path), 0);
+
+	struct store *s = store_open(path, &f->e);
+
+	assert_null(s);
+	assert_int_equal(f->e.code, ERR_INVAL);
+}
+
+static void
+test_store_what_was_being_written_goes_at_the_next_start(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	(void)snprintf(path, sizeof(path), "%s/tmp/%s", f->dir,
+	    "00112233445566778899aabbccddeeff");
+	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
+	(void)snprintf(path, sizeof(path), "%s/tmp/notes", f->dir);
+	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
+
+	store_close(&f->s);
+	f->s = store_open(f->dir, &f->e);
+
+	assert_non_null(f->s);
+	assert_int_equal(walk(f->dir, "", false), 2); /* marker, notes */
+	assert_int_equal(walk(f->dir, "notes", false), 1);
+}
+
+static void
+test_store_quota_and_reserve_stop_the_writer(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	char bytes[1000] = {0};
+	store_set_held(f->s, 5000);
+
+	store_set_quota(f->s, 6000, 0);
+	assert_int_equal(write_object(f->s, "1.1", bytes, 1000, &o, &f->e), 0);
+	assert_int_equal(store_held(f->s), 6000);
+	assert_int_equal(write_object(f->s, "1.2", bytes, 1, &o, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_FULL);
+	store_set_quota(f->s, 4000, 0); /* reduced below what is held */
+	assert_int_equal(write_object(f->s, "1.2", bytes, 1, &o, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_FULL);
+	store_set_quota(f->s, UINT64_MAX, UINT64_MAX);
+	assert_int_equal(write_object(f->s, "1.2", bytes, 1, &o, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_FULL);
+
+	store_set_quota(f->s, 7000, 0); /* nothing of those is still counted */
+	assert_int_equal(write_object(f->s, "1.3", bytes, 1000, &o, &f->e), 0);
+	assert_int_equal(store_remove(f->s, o.name, &f->e), 0);
+	assert_int_equal(store_held(f->s), 6000);
+	assert_int_equal(store_remove(f->s, o.name, &f->e), 0);
+	assert_int_equal(store_held(f->s), 6000);
+	assert_int_equal(walk(f->dir, "", false), 2);
+}
+
+/* store_known_fn */
+static bool
+is_known(void *ctx, const uint8_t name[STORE_NAME_BYTES], uint64_t bytes)
+{
+	const struct store_object *o = ctx;
+	return memcmp(name, o->name, STORE_NAME_BYTES) == 0 &&
+	    bytes == o->offset + o->length;
+}
+
+static void
+test_store_sweep_takes_only_our_unknown_objects(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o[3];
+	char path[256];
+	unsigned removed = 0;
+	unsigned foreign = 0;
+	struct store_map m;
+	for (unsigned i = 0; i < 3; i++) {
+		char sop[UID_SIZE];
+		(void)snprintf(sop, sizeof(sop), "1.2.%u", i);
+		int rc = write_object(f->s, sop, "x", 1, &o[i], &f->e);
+		assert_int_equal(rc, 0);
+	}
+	path_of(f, &o[0], path);
+	size_t shard = strlen(f->dir) + 7;
+	(void)snprintf(path + shard, sizeof(path) - shard, "photo.dcm");
+	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
+	(void)snprintf(path, sizeof(path), "%s/index.db-wal", f->dir);
+	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
+	(void)snprintf(path, sizeof(path), "%s/zz", f->dir);
+	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
+
+	int rc = store_sweep(f->s, is_known, &o[1], &removed, &foreign, &f->e);
+
+	assert_int_equal(rc, 0);
+	assert_int_equal(removed, 2);
+	assert_int_equal(foreign, 2);
+	assert_int_equal(walk(f->dir, "", false), 5);
+	assert_int_equal(store_map(f->s, &o[1], true, &m, &f->e), 0);
+	store_unmap(&m);
+}
+
+static void
+test_store_sync_file_by_file_reaches_each_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	f->s->by_file = true;
+	for (unsigned i = 0; i < 100; i++) {
+		char sop[UID_SIZE];
+		(void)snprintf(sop, sizeof(sop), "1.2.%u", i);
+		int rc = write_object(f->s, sop, "x", 1, &o, &f->e);
+		assert_int_equal(rc, 0);
+	}
+	assert_int_equal(store_remove(f->s, o.name, &f->e), 0);
+	assert_int_equal(f->s->n_pending, 100);
+
+	assert_int_equal(store_sync(f->s, &f->e), 0);
+
+	assert_int_equal(f->s->n_pending, 0);
+	assert_int_equal(store_sync(f->s, &f->e), 0);
+}
+
+/* One life of an object; 0, or -1 at the first failure. */
+static int
+scenario(struct store *s, struct err *e)
+{
+	struct store_object o;
+	struct store_map m;
+	size_t n = 0;
+	static uint8_t bytes[300000];
+	struct store_writer *w = store_begin(s, MR, "1.9", LE, e);
+	if (w == NULL)
+		return -1;
+	if (store_write(w, bytes, 200000, e) != 0 ||
+	    store_write(w, bytes, 200000, e) != 0 ||
+	    store_write(w, bytes, 300000, e) != 0 ||
+	    store_peek(w, 100, &n, e) == NULL) {
+		store_abort(&w);
+		return -1;
+	}
+	if (store_commit(&w, "1.9", "1.9", "1.9", &o, e) != 0 ||
+	    store_sync(s, e) != 0 ||
+	    store_map(s, &o, true, &m, e) != 0)
+		return -1;
+	store_unmap(&m);
+	return store_remove(s, o.name, e);
+}
+
+static void
+fail_every_call(struct fixture *f, int sys)
+{
+	bool more = true;
+	for (unsigned k = 1; more; k++) {
+		assert_true(k < 200);
+		f->e = (struct err){0};
+		store_fail_at(k, sys);
+		int rc = scenario(f->s, &f->e);
+		more = store_fail_fired();
+		store_fail_at(0, 0);
+
+		/* a failure is told, except that of a clean-up */
+		assert_int_equal(rc == 0, f->e.code == ERR_NONE);
+		/* and the next run is as if nothing had been */
+		assert_int_equal(atomic_load(&f->s->writing), 0);
+		assert_int_equal(scenario(f->s, &f->e), 0);
+		assert_int_equal(walk(f->dir, ".dcm", false), 0);
+		assert_int_equal(store_held(f->s), 0);
+	}
+	store_close(&f->s);
+	f->s = store_open(f->dir, &f->e);
+	assert_non_null(f->s);
+	assert_int_equal(walk(f->dir, "", false), 1);
+}
+
+static void
+test_store_each_failing_call_leaves_it_clean(void **state)
+{
+	struct fixture *f = *state;
+	fail_every_call(f, EIO);
+	fail_every_call(f, ENOSPC);
+	f->s->by_file = true;
+	fail_every_call(f, EMFILE);
+}
+
+static void
+test_store_each_failing_call_of_open_can_be_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	bool more = true;
+	for (unsigned k = 1; more; k++) {
+		assert_true(k < 100);
+		(void)snprintf(path, sizeof(path), "%s/c%u", f->root, k);
+		store_fail_at(k, EIO);
+		struct store *s = store_open(path, &f->e);
+		more = store_fail_fired();
+		store_fail_at(0, 0);
+		assert_int_equal(s == NULL, more);
+		store_close(&s);
+
+		s = store_open(path, &f->e);
+		assert_non_null(s);
+		store_close(&s);
+	}
+}
+
+struct storm {
+	struct store *s;
+	unsigned kept;
+	unsigned failed;
+};
+
+static void *
+storm_work(void *arg)
+{
+	struct storm *st = arg;
+	struct err e;
+	struct store_object o;
+	for (unsigned i = 0; i < 50; i++) {
+		char sop[UID_SIZE];
+		(void)snprintf(sop, sizeof(sop), "1.2.%u", i);
+		if (write_object(st->s, sop, sop, strlen(sop), &o, &e) == 0)
+			st->kept++;
+		else
+			st->failed++;
+	}
+	return NULL;
+}
+
+static void
+test_store_eight_threads_with_the_same_uids_give_one_file_each(void **state)
+{
+	struct fixture *f = *state;
+	struct storm st[8] = {0};
+	pthread_t t[8];
+
+	for (unsigned i = 0; i < 8; i++) {
+		st[i].s = f->s;
+		assert_int_equal(pthread_create(&t[i], NULL, storm_work,
+		    &st[i]), 0);
+	}
+	for (unsigned i = 0; i < 8; i++)
+		(void)pthread_join(t[i], NULL);
+
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(st[i].kept, 50);
+	assert_int_equal(walk(f->dir, ".dcm", false), 50);
+	assert_int_equal(walk(f->dir, "", false), 51);
+	assert_int_equal(store_held(f->s), 10 * 5 + 40 * 6);
+	assert_int_equal(store_sync(f->s, &f->e), 0);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_store_object_is_read_back_whole),
+	    TEST(test_store_pieces_give_the_same_digest_as_the_whole),
+	    TEST(test_store_file_begins_as_part_10_asks),
+	    TEST(test_store_conflicting_object_is_refused_and_the_first_kept),
+	    TEST(test_store_peek_shows_the_beginning),
+	    TEST(test_store_uids_that_are_none_are_refused),
+	    TEST(test_store_damaged_object_is_found_out),
+	    TEST(test_store_link_in_an_objects_place_is_not_followed),
+	    TEST(test_store_second_agent_is_told),
+	    TEST(test_store_foreign_folder_is_left_alone),
+	    TEST(test_store_linked_cache_folder_is_refused),
+	    TEST(test_store_what_was_being_written_goes_at_the_next_start),
+	    TEST(test_store_quota_and_reserve_stop_the_writer),
+	    TEST(test_store_sweep_takes_only_our_unknown_objects),
+	    TEST(test_store_sync_file_by_file_reaches_each_once),
+	    TEST(test_store_each_failing_call_leaves_it_clean),
+	    TEST(test_store_each_failing_call_of_open_can_be_tried_again),
+	    TEST(test_store_eight_threads_with_the_same_uids_give_one_file_each),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
