@@ -154,7 +154,7 @@ sock_listen_unix(const char *path, struct err *e)
 	if (fd < 0)
 		return err_set(e, ERR_NET, errno, "make a socket");
 	sock_setup(fd);
-	mode_t old = umask(077);
+	mode_t old = umask(0177);
 	int rc = bind(fd, (struct sockaddr *)&un, sizeof(un));
 	(void)umask(old);
 	if (rc == 0 && listen(fd, BACKLOG) == 0)

@@ -5,8 +5,8 @@
 /* version that it leads to, statement; blobs stand last in a row so that a
  * scan of the columns before need not read them */
 #define INDEX_MIGRATIONS(X) \
-	X(1, "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)" \
-	    " STRICT") \
+	X(1, "CREATE TABLE meta (key TEXT PRIMARY KEY," \
+	    " value INTEGER NOT NULL) STRICT") \
 	X(1, "INSERT INTO meta VALUES ('clean', 0)") \
 	X(1, "CREATE TABLE study (" \
 	    " id INTEGER PRIMARY KEY," \

@@ -23,13 +23,31 @@ make_folder(const char *path, struct err *e)
 	return err_set(e, ERR_IO, errno, "make the folder '%s'", path);
 }
 
+/* For log rotation: newsyslog ends the agent by it, launchd starts it. */
+static int
+write_pid(const struct agent *a, struct err *e)
+{
+	char path[1100];
+	(void)snprintf(path, sizeof(path), "%s/understudyd.pid",
+	    a->conf->state_dir);
+	FILE *f = fopen(path, "w");
+	if (f == NULL || fprintf(f, "%ld\n", (long)getpid()) < 0) {
+		(void)err_set(e, ERR_IO, errno, "write '%s'", path);
+		if (f != NULL)
+			(void)fclose(f);
+		return -1;
+	}
+	return fclose(f) == 0 ? 0 : err_set(e, ERR_IO, errno, "write '%s'",
+	    path);
+}
+
 static int
 start_store(struct agent *a, struct err *e)
 {
 	if (make_folder(a->conf->state_dir, e) != 0)
 		return -1;
 	a->store = store_open(a->conf->cache_path, e);
-	return a->store != NULL ? 0 : -1;
+	return a->store != NULL ? write_pid(a, e) : -1;
 }
 
 static int

@@ -121,6 +121,16 @@ evict(void *ctx, const char *study_uid, struct web_outcome *ret)
 }
 
 static void
+look(void *ctx, struct web_outcome *ret) /* web_ports.look */
+{
+	struct agent *a = ctx;
+	for (unsigned i = 0; i < a->n_lists; i++)
+		list_look(a->lists[i]);
+	prefetch_look(a->prefetch);
+	outcome(ret, 202, "looking again");
+}
+
+static void
 verify(void *ctx, struct web_outcome *ret) /* web_ports.verify */
 {
 	struct agent *a = ctx;
@@ -138,7 +148,8 @@ agent_start_web(struct agent *a, struct err *e)
 	    .version = UNDERSTUDY_VERSION,
 	    .horizon_s = a->conf->horizon_s};
 	struct web_ports p = {.ctx = a, .facts = facts, .prefetch = prefetch,
-	    .keep = keep, .evict = evict, .verify = verify};
+	    .keep = keep, .evict = evict, .look = look,
+	    .verify = verify};
 	a->web = web_start(a->loop, &c, &p, a->board, a->conf->zone, e);
 	return a->web != NULL ? 0 : -1;
 }

@@ -26,6 +26,7 @@ static const struct verb {
 	{"show", "ID", command_show, "one case or study in full"},
 	{"why", "ID", command_why, "why each study was taken or left"},
 	{"prefetch", "ID", command_prefetch, "fetch a case or study at once"},
+	{"look", "", command_look, "read the lists and plan again, now"},
 	{"pin", "UID", command_pin, "keep a study whatever happens"},
 	{"unpin", "UID", command_unpin, "let go of a pinned study"},
 	{"evict", "UID", command_evict, "drop a study from the cache"},

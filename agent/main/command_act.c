@@ -41,6 +41,13 @@ command_prefetch(struct command *c, const char *arg) /* command_fn */
 }
 
 int
+command_look(struct command *c, const char *arg) /* command_fn */
+{
+	(void)arg; /* takes none */
+	return post(c, "/api/look", NULL);
+}
+
+int
 command_pin(struct command *c, const char *arg) /* command_fn */
 {
 	return post(c, "/api/pin?study=", arg);

@@ -37,6 +37,9 @@ board_format_wants(struct buf *b, const struct board_case *c)
 	for (unsigned i = 0; i < c->n_wants; i++) {
 		const struct board_want *w = &c->wants[i];
 		add_text(b, w->study_uid);
+		add_text(b, w->date);
+		add_text(b, w->modalities);
+		add_text(b, w->description);
 		buf_add_u8(b, (uint8_t)w->kind);
 		buf_add_u8(b, w->id_only);
 		add_text(b, w->reason);
@@ -47,7 +50,10 @@ static bool
 take_want(struct cur *c, struct board_want *w)
 {
 	bool ok = take_text(c, w->study_uid, sizeof(w->study_uid)) &&
-	    uid_is_valid(w->study_uid);
+	    uid_is_valid(w->study_uid) &&
+	    take_text(c, w->date, sizeof(w->date)) &&
+	    take_text(c, w->modalities, sizeof(w->modalities)) &&
+	    take_text(c, w->description, sizeof(w->description));
 	unsigned kind = cur_u8(c);
 	w->id_only = cur_u8(c) != 0;
 	ok = ok && kind <= WANT_HELD &&

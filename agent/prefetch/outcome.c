@@ -47,6 +47,11 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k)
 		const struct found *f = &k->found[i];
 		struct board_want *w = &wants[i];
 		(void)str_copy(w->study_uid, UID_SIZE, f->uid);
+		(void)str_copy(w->date, sizeof(w->date), f->date);
+		(void)str_copy(w->modalities, sizeof(w->modalities),
+		    f->modalities);
+		(void)str_copy(w->description, sizeof(w->description),
+		    f->description);
 		w->kind = f->kind;
 		w->id_only = f->id_only;
 		(void)str_copy(w->reason, sizeof(w->reason), f->reason);
@@ -222,6 +227,7 @@ outcome_progress(struct prefetch *p)
 		s->bytes = atomic_load(&f->ticket.bytes);
 	}
 	if (moved) {
+		board_settle(p->board, clock_utc_s(), p->c.plan.horizon_s);
 		board_changed(p->board);
 		p->ports.changed(p->ports.ctx);
 	}

@@ -15,6 +15,19 @@ put_about(json_t *o, const struct board_study *s)
 	put_str(o, "archive", s == NULL ? "" : s->archive);
 }
 
+/* The same of what was left: the board has no study, the want says it. */
+static void
+put_want_about(json_t *o, const struct board_want *w,
+    const struct board_study *s)
+{
+	put_about(o, s);
+	if (s != NULL)
+		return;
+	put_str(o, "description", w->description);
+	put_date(o, "date", w->date);
+	put_parts(o, "modalities", w->modalities, "\\,");
+}
+
 static void
 put_progress(json_t *o, const struct web_desk *d, const struct board_study *s)
 {
@@ -42,7 +55,7 @@ wanted_of(const struct web_desk *d, const struct board_want *w)
 	enum study_state state = state_of(w, s);
 	json_t *o = json_object();
 	put_str(o, "study_uid", w->study_uid);
-	put_about(o, s);
+	put_want_about(o, w, s);
 	put_str(o, "state", study_state_name(state));
 	put_str(o, "reason", w->kind == WANT_HELD ? w->reason :
 	    s == NULL ? "" : s->reason);
@@ -226,7 +239,7 @@ listing_why_case(const struct web_desk *d, const char *id)
 		    board_study(d->board, w->study_uid);
 		json_t *row = json_object();
 		put_str(row, "study_uid", w->study_uid);
-		put_about(row, s);
+		put_want_about(row, w, s);
 		put_str(row, "state", w->kind == WANT_NO && s == NULL ? "" :
 		    study_state_name(state_of(w, s)));
 		put_verdict(row, w);

@@ -200,6 +200,15 @@ post_prefetch(const struct web_desk *d, const struct web_ask *ask,
 	answer_outcome(d, ask, &o, a);
 }
 
+static void
+post_look(const struct web_desk *d, const struct web_ask *ask,
+    struct web_answer *a) /* route_fn */
+{
+	struct web_outcome o = {.status = 202};
+	d->ports->look(d->ports->ctx, &o);
+	answer_outcome(d, ask, &o, a);
+}
+
 static bool
 names_study(const struct web_ask *ask, struct web_answer *a)
 {
@@ -260,6 +269,7 @@ static const struct route {
 	{WEB_GET, "/api/why", get_why},
 	{WEB_GET, "/api/events", get_events},
 	{WEB_POST, "/api/prefetch", post_prefetch},
+	{WEB_POST, "/api/look", post_look},
 	{WEB_POST, "/api/pin", post_pin},
 	{WEB_POST, "/api/unpin", post_pin},
 	{WEB_POST, "/api/evict", post_evict},

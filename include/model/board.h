@@ -62,6 +62,8 @@ enum want_kind {
 
 struct board_want {
 	char study_uid[UID_SIZE];
+	/* what the archive calls it; the board has no study of what was left */
+	char date[9], modalities[65], description[CASE_TEXT_SIZE];
 	enum want_kind kind;
 	bool id_only; /* nothing but the identifier could be compared */
 	char reason[BOARD_REASON_SIZE]; /* clauses joined by "; " */

@@ -71,6 +71,8 @@ struct web_ports {
 	    struct web_outcome *ret);
 	void (*evict)(void *ctx, const char *study_uid,
 	    struct web_outcome *ret);
+	/* read the theatre lists and look at the plan again, now */
+	void (*look)(void *ctx, struct web_outcome *ret);
 	/* check every object's digest; runs on, the answer is 202 */
 	void (*verify)(void *ctx, struct web_outcome *ret);
 };

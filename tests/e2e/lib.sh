@@ -101,6 +101,19 @@ EOF
 		fail "Orthanc does not answer"
 }
 
+# Our own archive as ARCHIVE on $AR_PORT, what it was asked in $T/asked.txt:
+# start_archive [switches of archive.py] FOLDER...
+start_archive() {
+	AR_PORT=${AR_PORT:-$(port)}
+	: >"$T/archive.out"
+	python3 tests/e2e/archive.py --port "$AR_PORT" --log "$T/asked.txt" \
+		--dest "UNDERSTUDY=127.0.0.1:${NODE_PORT:-11113}" "$@" \
+		>"$T/archive.out" 2>"$T/archive.log" &
+	AR_PID=$!
+	PIDS="$PIDS $AR_PID"
+	until_ok 20 test -s "$T/archive.out" || fail "archive.py does not start"
+}
+
 # Send files to an archive, compressed ones as they are:
 # send TITLE PORT [options of dcmsend] FILE-OR-DIR...
 send() {
@@ -194,3 +207,76 @@ list() {
 # Start times in the agent's zone: hours from now.
 in_hours() { TZ=Europe/London python3 -c "import datetime
 print((datetime.datetime.now()+datetime.timedelta(hours=$1)).strftime('%Y-%m-%dT%H:%M'))"; }
+# What the API says of a study, and whether it is not known at all.
+study() { api "studies/$1"; }
+is_unknown() {
+	[ "$(curl -s -o /dev/null -w '%{http_code}' \
+		"http://127.0.0.1:$WEB_PORT/api/studies/$1")" = 404 ]
+}
+# The node's answers to a C-FIND of studies, by UID: found UID
+found() {
+	findscu -S -aet VIEWER -aec UNDERSTUDY -k 0008,0052=STUDY \
+		-k "0020,000D=$1" 127.0.0.1 "$NODE_PORT" 2>&1 |
+		grep -c '^I: Find Response.*Pending'
+}
+# Every study that any case's patient has: a rule that wants all modalities.
+EVERYTHING='[relevance "all"]
+modality = MR,CT,OT,SR,SEG,PR,US,NM,CR,PT,ECG,RTPLAN,RTDOSE,M3D,DX,XA,DOC
+match = .*
+exclude = (?!)
+newest = 1000
+within = 1200 months'
+# A case for each patient identifier on standard input, tomorrow at noon.
+cases() {
+	at=$(in_hours 6)
+	awk -v at="$at" '{ printf "c%d,%s,Theatre 6,\"%s\",,,,\n", NR, at, $0 }' |
+		list
+}
+all_are() {
+	api cases | json "'all are $1' if d and all(c['readiness'] in \
+		'$1'.split('|') for c in d) else 'no'" | grep -q '^all are'
+}
+# In words, for a failure: the cases and studies that are not ready.
+not_ready() {
+	api cases | json "[(c['id'], c['patient'].get('id'), c['reason'],
+		[(s['study_uid'], s['state'], s['reason'])
+		for s in c['studies'] if s['state'] != 'ready'])
+		for c in d if c['readiness'] != 'ready']"
+}
+# The phantom's hospital of three patients in $T/hospital (few images each,
+# operations tomorrow), its list at $T/list.csv; wanted and unwanted studies
+# to $T/wanted.txt and $T/unwanted.txt.
+phantom() {
+	[ -x "$B/tools/phantom" ] || skip "no $B/tools/phantom"
+	"$B/tools/phantom" --small "$T/hospital" >/dev/null ||
+		fail "the phantom could not be made"
+	cp "$T/hospital/list.csv" "$T/list.csv"
+	awk '$1 == "wanted" { print $2 }' "$T/hospital/expect.txt" \
+		>"$T/wanted.txt"
+	awk '$1 == "unwanted" { print $2 }' "$T/hospital/expect.txt" \
+		>"$T/unwanted.txt"
+}
+# A study by C-GET with DCMTK: getstudy TITLE PORT UID DIR
+getstudy() {
+	mkdir -p "$4"
+	TCP_NODELAY=1 getscu -S +B -aet THEATRE6-IMAC -aec "$1" -od "$4" \
+		-k 0008,0052=STUDY -k "0020,000D=$3" 127.0.0.1 "$2" \
+		>>"$T/getscu.log" 2>&1
+}
+# A study by C-MOVE with DCMTK, to a listener as the viewer on $VIEWER_PORT:
+# movestudy UID DIR; DCMTK converts nothing with +B
+movestudy() {
+	mkdir -p "$2"
+	TCP_NODELAY=1 storescp -aet OSIRIX +xa +B -od "$2" "$VIEWER_PORT" \
+		>>"$T/storescp.log" 2>&1 &
+	listener=$!
+	PIDS="$PIDS $listener"
+	until_ok 10 echoscu 127.0.0.1 "$VIEWER_PORT"
+	TCP_NODELAY=1 movescu -S -aet THEATRE6-IMAC -aec UNDERSTUDY \
+		-aem THEATRE6-IMAC -k 0008,0052=STUDY -k "0020,000D=$1" \
+		127.0.0.1 "$NODE_PORT" >>"$T/movescu.log" 2>&1
+	code=$?
+	stop "$listener"
+	return "$code"
+}
+same() { python3 tests/e2e/compare.py "$1" "$2"; }

@@ -358,7 +358,8 @@ read_on(void *arg)
 	struct err e;
 	struct index_reader *r = index_reader_open(c->f->ix, &e);
 	while (r != NULL && !atomic_load(c->over)) {
-		struct index_select sel = {.level = INDEX_INSTANCE, .unready = true};
+		struct index_select sel = {.level = INDEX_INSTANCE,
+		    .unready = true};
 		struct seen s = {.level = INDEX_PATIENT};
 		if (index_select(r, &sel, see, &s, &e) != 0 ||
 		    (s.n > 0 && s.n != s.last.study_instances))

@@ -39,6 +39,10 @@ fill(struct fixture *f)
 	flush(f);
 }
 
+#define PATIENT .level = INDEX_PATIENT
+#define STUDY .level = INDEX_STUDY
+#define SERIES .level = INDEX_SERIES
+#define INSTANCE .level = INDEX_INSTANCE
 #define LIST(...) (const char *const[]){__VA_ARGS__}
 #define UIDS(level, ...) .n_##level##_uids = sizeof(LIST(__VA_ARGS__)) / \
 	sizeof(char *), .level##_uids = LIST(__VA_ARGS__)
@@ -52,41 +56,41 @@ test_index_select_gives_what_is_asked_in_order(void **state)
 		struct index_select sel;
 		const char *want;
 	} rows[] = {
-		{{.level = INDEX_PATIENT}, "P1,P2"},
-		{{.level = INDEX_STUDY}, "1.1,1.2,1.3"},
-		{{.level = INDEX_STUDY, .unready = true}, "1.4,1.1,1.2,1.3"},
-		{{.level = INDEX_SERIES}, "1.1.1,1.1.2,1.1.3,1.2.1,1.3.1"},
-		{{.level = INDEX_INSTANCE}, "1.1.1.2,1.1.1.9,1.1.1.1,1.1.2.1,1.1.3.1,"
+		{{PATIENT}, "P1,P2"},
+		{{STUDY}, "1.1,1.2,1.3"},
+		{{STUDY, .unready = true}, "1.4,1.1,1.2,1.3"},
+		{{SERIES}, "1.1.1,1.1.2,1.1.3,1.2.1,1.3.1"},
+		{{INSTANCE}, "1.1.1.2,1.1.1.9,1.1.1.1,1.1.2.1,1.1.3.1,"
 		    "1.2.1.1,1.3.1.1"},
-		{{.level = INDEX_STUDY, .patient_id = "P1"}, "1.1,1.2"},
-		{{.level = INDEX_STUDY, .patient_id = ""}, "1.1,1.2,1.3"},
-		{{.level = INDEX_STUDY, .patient_id = "P"}, ""},
-		{{.level = INDEX_STUDY, .patient_id = "P1' OR '1'='1"}, ""},
-		{{.level = INDEX_STUDY, .date_from = "20260701"}, "1.1"},
-		{{.level = INDEX_STUDY, .date_to = "20260630"}, "1.2"},
-		{{.level = INDEX_STUDY, .date_from = "20260630",
+		{{STUDY, .patient_id = "P1"}, "1.1,1.2"},
+		{{STUDY, .patient_id = ""}, "1.1,1.2,1.3"},
+		{{STUDY, .patient_id = "P"}, ""},
+		{{STUDY, .patient_id = "P1' OR '1'='1"}, ""},
+		{{STUDY, .date_from = "20260701"}, "1.1"},
+		{{STUDY, .date_to = "20260630"}, "1.2"},
+		{{STUDY, .date_from = "20260630",
 		    .date_to = "20260701"}, "1.1,1.2"},
-		{{.level = INDEX_PATIENT, .date_from = "20260702",
+		{{PATIENT, .date_from = "20260702",
 		    .unready = true}, "P2"},
-		{{.level = INDEX_STUDY, UIDS(study, "1.2")}, "1.2"},
-		{{.level = INDEX_STUDY, UIDS(study, "1.4")}, ""},
-		{{.level = INDEX_STUDY, UIDS(study, "1.3", "1.1", "9.9")}, "1.1,1.3"},
-		{{.level = INDEX_STUDY, UIDS(study, "\"],[", "x' --")}, ""},
-		{{.level = INDEX_STUDY, UIDS(study, "")}, ""},
-		{{.level = INDEX_SERIES, UIDS(study, "1.1"), UIDS(series, "1.1.3",
+		{{STUDY, UIDS(study, "1.2")}, "1.2"},
+		{{STUDY, UIDS(study, "1.4")}, ""},
+		{{STUDY, UIDS(study, "1.3", "1.1", "9.9")}, "1.1,1.3"},
+		{{STUDY, UIDS(study, "\"],[", "x' --")}, ""},
+		{{STUDY, UIDS(study, "")}, ""},
+		{{SERIES, UIDS(study, "1.1"), UIDS(series, "1.1.3",
 		    "1.1.1")}, "1.1.1,1.1.3"},
-		{{.level = INDEX_INSTANCE, UIDS(series, "1.1.2")}, "1.1.2.1"},
-		{{.level = INDEX_INSTANCE, UIDS(study, "1.1"), UIDS(series, "1.1.1"),
+		{{INSTANCE, UIDS(series, "1.1.2")}, "1.1.2.1"},
+		{{INSTANCE, UIDS(study, "1.1"), UIDS(series, "1.1.1"),
 		    UIDS(instance, "1.1.1.1", "1.1.1.9", "1.1.2.1")},
 		    "1.1.1.9,1.1.1.1"},
-		{{.level = INDEX_INSTANCE, UIDS(instance, "1.2.1.1")}, "1.2.1.1"},
-		{{.level = INDEX_SERIES, UIDS(instance, "1.2.1.1", "1.1.1.1")},
+		{{INSTANCE, UIDS(instance, "1.2.1.1")}, "1.2.1.1"},
+		{{SERIES, UIDS(instance, "1.2.1.1", "1.1.1.1")},
 		    "1.1.1,1.2.1"},
-		{{.level = INDEX_STUDY, UIDS(instance, "1.2.1.1")}, "1.2"},
-		{{.level = INDEX_STUDY, UIDS(series, "1.1.2", "1.3.1")}, "1.1,1.3"},
-		{{.level = INDEX_PATIENT, UIDS(instance, "1.3.1.1")}, "P2"},
-		{{.level = INDEX_PATIENT, UIDS(series, "1.1.1")}, "P1"},
-		{{.level = INDEX_PATIENT, UIDS(study, "1.1", "1.2")}, "P1"},
+		{{STUDY, UIDS(instance, "1.2.1.1")}, "1.2"},
+		{{STUDY, UIDS(series, "1.1.2", "1.3.1")}, "1.1,1.3"},
+		{{PATIENT, UIDS(instance, "1.3.1.1")}, "P2"},
+		{{PATIENT, UIDS(series, "1.1.1")}, "P1"},
+		{{PATIENT, UIDS(study, "1.1", "1.2")}, "P1"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

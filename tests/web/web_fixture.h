@@ -81,6 +81,12 @@ world_evict(void *ctx, const char *uid, struct web_outcome *ret)
 }
 
 static inline void
+world_look(void *ctx, struct web_outcome *ret)
+{
+	world_note(ctx, "look", "all", ret);
+}
+
+static inline void
 world_verify(void *ctx, struct web_outcome *ret)
 {
 	world_note(ctx, "verify", "all", ret);
@@ -114,6 +120,15 @@ a_study(struct board *b, const char *uid, enum study_state state,
 	return s;
 }
 
+static inline struct board_want
+a_want(const char *uid, enum want_kind kind, bool id_only, const char *why)
+{
+	struct board_want w = {.kind = kind, .id_only = id_only};
+	(void)str_copy(w.study_uid, sizeof(w.study_uid), uid);
+	(void)str_copy(w.reason, sizeof(w.reason), why);
+	return w;
+}
+
 static inline void
 world_fill(struct world *w)
 {
@@ -127,11 +142,11 @@ world_fill(struct world *w)
 	(void)a_study(w->board, UID_B, STUDY_FETCHING, 128);
 	struct board_case *c = board_case(w->board, "C1");
 	struct board_want *want = mem_new_n(struct board_want, 3);
-	want[0] = (struct board_want){UID_A, WANT_YES, true,
-	    "rule cardiac-mr; matched 'cardiac' in description"};
-	want[1] = (struct board_want){UID_C, WANT_HELD, false,
-	    "birth date differs"};
-	want[2] = (struct board_want){UID_B, WANT_NO, false, "too old"};
+	want[0] = a_want(UID_A, WANT_YES, true,
+	    "rule cardiac-mr; matched 'cardiac' in description");
+	want[1] = a_want(UID_C, WANT_HELD, false,
+	    "birth date differs");
+	want[2] = a_want(UID_B, WANT_NO, false, "too old");
 	board_set_wants(w->board, c, want, 3);
 	c->ours = true;
 	c->asked = ASKED_ANSWERED;
@@ -163,8 +178,10 @@ world_setup(void **state)
 	    .n_schedules = 1, .refused = {{"OSIRIX2", "10.0.0.7", "unknown",
 	    "[viewer \"x\"]", NOW, 3}}, .n_refused = 1,
 	    .node_ae = "UNDERSTUDY", .node_address = "127.0.0.1:11113"};
-	w->ports = (struct web_ports){w, world_facts, world_prefetch,
-	    world_keep, world_evict, world_verify};
+	w->ports = (struct web_ports){.ctx = w, .facts = world_facts,
+	    .prefetch = world_prefetch, .keep = world_keep,
+	    .evict = world_evict, .look = world_look,
+	    .verify = world_verify};
 	w->desk = (struct web_desk){&w->ports, w->board, w->zone, "0.1.0",
 	    48 * 3600};
 	w->outcome = (struct web_outcome){202, "queued"};
