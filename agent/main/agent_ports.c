@@ -218,7 +218,6 @@ on_cases(void *ctx, const char *name, const struct casefile *cases,
 	struct agent *a = ctx;
 	board_set_cases(a->board, name, cases, n, clock_utc_s());
 	remember(a);
-	log_info("schedule.list.read", "name=%s cases=%u", name, n);
 	prefetch_look(a->prefetch);
 }
 

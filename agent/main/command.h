@@ -48,8 +48,8 @@ int command_run(struct command *c, int argc, char **argv);
 /* One verb; ${arg} is "" when none was given. Returns the exit status. */
 typedef int command_fn(struct command *c, const char *arg);
 command_fn command_status, command_cases, command_studies, command_show,
-    command_why, command_prefetch, command_look, command_pin, command_unpin, command_evict,
-    command_verify, command_check, command_watch;
+    command_why, command_prefetch, command_look, command_pin, command_unpin,
+    command_evict, command_verify, command_check, command_watch;
 
 /* GET (or POST) ${path}; ${id} (may be NULL) is appended, escaped. The JSON
  * into ${ret} (json_decref it), NULL when it is none. The HTTP status, or -1

@@ -70,8 +70,8 @@ copy_value(char *dst, size_t size, const struct attrs *as, uint32_t tag)
 
 /* One study of the archive's answer. */
 static int
-on_study(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn */
-{
+on_study(void *ctx, const struct attrs *as, struct err *e)
+{ /* archive_answer_fn */
 	struct asking *q = ctx;
 	const char *uid = attrs_value(as, TAG_STUDY_UID);
 	(void)e; /* a bad answer is skipped, the others count */
@@ -106,8 +106,8 @@ on_study(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn 
 }
 
 static int
-on_series(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn */
-{
+on_series(void *ctx, const struct attrs *as, struct err *e)
+{ /* archive_answer_fn */
 	struct candidate *c = ((struct asking *)ctx)->now;
 	(void)e; /* nothing can fail */
 	c->series = mem_grow(c->series, c->n_series + 1,

@@ -21,8 +21,8 @@ struct listing {
 };
 
 static int
-on_series(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn */
-{
+on_series(void *ctx, const struct attrs *as, struct err *e)
+{ /* archive_answer_fn */
 	struct listing *l = ctx;
 	const char *uid = attrs_value(as, TAG_SERIES_UID);
 	if (!uid_is_valid(uid))
@@ -34,8 +34,8 @@ on_series(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn
 }
 
 static int
-on_instance(void *ctx, const struct attrs *as, struct err *e) /* archive_answer_fn */
-{
+on_instance(void *ctx, const struct attrs *as, struct err *e)
+{ /* archive_answer_fn */
 	struct listing *l = ctx;
 	const char *uid = attrs_value(as, TAG_SOP_INSTANCE);
 	const char *class_uid = attrs_value(as, TAG_SOP_CLASS);

@@ -196,8 +196,8 @@ out:
 }
 
 static int
-sink_store(void *ctx, const void *p, size_t n, struct err *e) /* assoc_sink_fn */
-{
+sink_store(void *ctx, const void *p, size_t n, struct err *e)
+{ /* assoc_sink_fn */
 	return store_write(ctx, p, n, e);
 }
 

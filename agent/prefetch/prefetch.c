@@ -11,7 +11,7 @@
 
 #define PROGRESS_MS 300 /* counters to the board while something moves */
 #define STEPS_MAX 4096 /* of one plan */
-#define ROOM_GUESS (UINT64_C(256) * 1024) /* bytes an instance, before it came */
+#define ROOM_GUESS (UINT64_C(256) * 1024) /* bytes of an instance to come */
 
 static void
 on_timer(void *ctx) /* loop_fn */

@@ -56,7 +56,7 @@ int intake_take(struct intake *in, struct assoc *a,
 unsigned classes_round(const char *const *known, unsigned n,
     const char *modalities, unsigned round, struct assoc_proposal *ret);
 
-/* retrieve: get.c and move.c [worker]: ask the archive to send what of the
+/* transfer.c [worker]: ask the archive to send what of the
  * ticket is not here. 0 = it says it is through (whatever came), -1 = error
  * that ends this try. */
 struct transfer {
@@ -67,7 +67,7 @@ struct transfer {
 	struct ticket *ticket;
 	struct assoc_stop *stop;
 	atomic_bool *cancelled;
-	char said[120]; /* what the archive said last, when it was not success */
+	char said[120]; /* its last word, when that was not success */
 };
 int transfer_get(struct transfer *t, struct err *e);
 int transfer_move(struct transfer *t, struct err *e);

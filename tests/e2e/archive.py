@@ -490,10 +490,16 @@ class Server:
         a.send(ctx, self.reply(a, cmd, status, done=done, failed=failed,
                                warned=0))
 
+    def is_faulty(self, o):
+        only = self.args.only
+        return not only or (o and o.get(STUDY) == only.encode())
+
     def with_faults(self, wanted):
         """What is sent instead: (object, UID of the command, data set)."""
         args = self.args
         sends = [(o, o.uid, o.body) for o in wanted]
+        if not self.is_faulty(wanted[0] if wanted else None):
+            return sends
         if args.drop:
             sends = sends[:-args.drop]
         if args.extra:
@@ -551,8 +557,10 @@ class Server:
         a.message_id += 1
         cmd = {0x0002: o.cls, 0x0100: 0x0001, 0x0110: a.message_id,
                0x0700: 0, 0x1000: uid}
-        cut = args.cut and n == 1
-        stall = args.stall_after is not None and n == args.stall_after
+        faulty = self.is_faulty(o)
+        cut = faulty and args.cut and n == 1
+        stall = (faulty and args.stall_after is not None
+                 and n == args.stall_after)
         if cut or stall:
             a.send(ctx, cmd, body, len(body) // 2)
             self.log(f"{'cut' if cut else 'stall'} {uid.decode()}")
@@ -594,6 +602,8 @@ def main():
                    "no PatientID, Modality or StudyDescription")
     p.add_argument("--list", action="store_true",
                    help="print PatientID, study, objects, modalities; end")
+    p.add_argument("--only", help="misbehave for this study only when "
+                   "objects are sent")
     p.add_argument("--refuse", action="store_true")
     p.add_argument("--stall-after", type=int)
     p.add_argument("--drop", type=int, default=0)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the end-to-end tests share: free ports, peers on loopback ended by
 # pid, an agent on a state folder, and words for pass, fail and skip.
+# shellcheck disable=SC2034 # set for those who source this
 # A test sources this first: `. tests/e2e/lib.sh`, from the top of the tree.
 set -u
 B=${B:-build/debug}
@@ -145,6 +146,7 @@ listen = 127.0.0.1:$NODE_PORT
 listen = 127.0.0.1:$WEB_PORT
 [prefetch]
 window = 00:00-24:00
+${PREFETCH:-}
 [viewer "osirix"]
 ae_title = OSIRIX
 host = 127.0.0.1
@@ -167,6 +169,7 @@ EOF
 }
 
 start_agent() {
+	# shellcheck disable=SC2086 # words on purpose
 	"$PROG" -c "$T/agent.conf" ${AGENT_FLAGS:-} >>"$T/agent.log" 2>&1 &
 	AGENT_PID=$!
 	PIDS="$PIDS $AGENT_PID"

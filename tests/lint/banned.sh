@@ -131,7 +131,10 @@ find agent \( -name '*.c' -o -name '*.cc' \) -type f | sort | awk '
 	seen[stem] = $0
 }
 END { exit bad }' || bad=1
-find agent include tests conf launchd -type f \( -name '*.[ch]' -o \
-    -name '*.cc' -o -name '*.sh' -o -name '*.py' \) | grep '[A-Z ]' |
-    sed 's/$/: want a name in lower case/' && bad=1
+odd=$(find agent include tests conf launchd -type f \( -name '*.[ch]' -o \
+    -name '*.cc' -o -name '*.sh' -o -name '*.py' \) | grep '[A-Z ]')
+if [ -n "$odd" ]; then
+	echo "$odd: want a name in lower case"
+	bad=1
+fi
 exit "$bad"

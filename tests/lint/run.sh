@@ -16,6 +16,7 @@ export TSAN_OPTIONS=halt_on_error=1
 export B
 
 unit() {
+	# shellcheck disable=SC2231 # a pattern on purpose
 	for src in tests/${only:-*}/test_*.c; do
 		t="$B/${src%.c}"
 		if "$t" >"$log" 2>&1; then

@@ -1,0 +1,128 @@
+#!/bin/sh
+# Goal of this test:
+# - an archive that refuses, cuts, drops, mixes up or sends paths for UIDs
+#   leads to a clear reason in the API and the log, to nothing half shown and
+#   to no file outside the cache; the other case goes on;
+# - when the fault ends the study becomes ready.
+# shellcheck source=tests/e2e/lib.sh
+. tests/e2e/lib.sh
+need python3 findscu getscu curl
+phantom
+S=$(awk '$2 == "CASE-1003" { c = 1; next } c { print $2; exit }' \
+	"$T/hospital/expect.txt")
+cp "$T/list.csv" "$T/both.csv"
+head -n 1 "$T/both.csv" >"$T/one.csv"
+grep '^CASE-1003' "$T/both.csv" >>"$T/one.csv"
+head -n 1 "$T/both.csv" >"$T/two.csv"
+grep '^CASE-100[23]' "$T/both.csv" >>"$T/two.csv"
+
+# every file that is not under the state folder of this round
+outside() {
+	find "$T" -path "$STATE" -prune -o -type f -print | sort
+	ls -d /etc/x /tmp/x 2>/dev/null
+}
+# what lies in the cache has names of our own making
+strange() {
+	find "$STATE/cache" -type f | sed "s|^$STATE/cache/||" |
+		grep -Ev '^[0-9a-f/]+\.dcm$|^index|^tmp/[0-9a-f]+$|^[.A-Z_a-z-]*$'
+}
+n=0
+begin() {
+	n=$((n + 1))
+	how=$1
+	list=$2
+	shift 2
+	STATE=$T/state$n
+	mkdir -p "$STATE"
+	cp "$T/$list.csv" "$T/list.csv"
+	: >"$T/agent.log"
+	: >"$T/asked.txt"
+	start_archive "$@" "$T/hospital/dicom"
+	configure <<END
+archive ARCHIVE $AR_PORT $how
+END
+	outside >"$T/before.txt"
+	start_agent
+}
+reason() { api cases | json "[c['reason'] + str([s['reason'] for s in
+	c['studies']]) for c in d if c['id'] == 'CASE-1003'][0]"; }
+reason_is() { reason | grep -q "$1"; }
+hidden() {
+	[ "$(found "$S")" -eq 0 ] || fail "$1: half a study is listed"
+	rm -rf "$T/half"
+	getstudy UNDERSTUDY "$NODE_PORT" "$S" "$T/half"
+	[ -z "$(ls "$T/half")" ] || fail "$1: half a study is served"
+	outside >"$T/after.txt"
+	diff "$T/before.txt" "$T/after.txt" || fail "$1: files outside"
+	[ -z "$(strange)" ] || fail "$1: names in the cache: $(strange)"
+	grep -q "$2" "$T/agent.log" || fail "$1: the log does not say '$2'"
+	grep -q 'etc/x' "$T/agent.log" && fail "$1: a path is in the log"
+}
+# fault NAME HOW WORDS SWITCHES...: the case is not ready and says WORDS
+fault() {
+	name="$1 by $2"
+	words=$3
+	shift
+	by=$1
+	shift 2
+	begin "$by" two --only "$S" "$@"
+	until_ok 15 reason_is "$words" ||
+		fail "$name: want '$words', have '$(reason)'"
+	wait_case CASE-1002 ready 15
+	is_readiness CASE-1003 ready && fail "$name: ready all the same"
+	: >"$T/getscu.log"
+	hidden "$name" "$words"
+	stop "$AR_PID"
+	start_archive "$T/hospital/dicom"
+	"$CLI" -S "$STATE/control.sock" prefetch CASE-1003 >/dev/null ||
+		fail "$name: the command"
+	wait_case CASE-1003 ready 20
+	[ "$(found "$S")" -eq 1 ] || fail "$name: not listed at the end"
+	stop "$AGENT_PID"
+	stop "$AR_PID"
+	echo "  $name: $words"
+}
+touch "$T/getscu.log" "$T/after.txt" "$T/before.txt" "$T/asked.txt"
+NODE_PORT=$(port)
+AR_PORT=$(port)
+fault "2 objects left out" c-get 'sent 19 of the 21' --drop 2
+fault "2 objects left out" c-move 'sent 19 of the 21' --drop 2
+fault "paths for UIDs" c-get 'sent 20 of the 21' --bad-uid
+fault "paths for UIDs" c-move 'sent 20 of the 21' --bad-uid
+fault "another study's object" c-get 'sent 20 of the 21' --wrong-study
+fault "another study's object" c-move 'sent 20 of the 21' --wrong-study
+fault "cut in an object" c-get 'left inside a data set' --cut
+fault "cut in an object" c-move 'of the 21' --cut
+
+# an object that nobody asked for is refused; what was asked for is whole
+begin c-get one --extra
+wait_case CASE-1003 ready 15
+grep -q "object.refused.*nobody asked" "$T/agent.log" ||
+	fail "extra: taken in silence"
+api status | json "d['cache']['instances']" | grep -qx 21 ||
+	fail "extra: it was kept: $(api status)"
+stop "$AGENT_PID"
+stop "$AR_PID"
+echo "  an object that nobody asked for: refused"
+
+# slow answers: the agent stays quick, and gets there
+begin c-get one --slow-find 1
+curl -sf -m 1 "http://127.0.0.1:$WEB_PORT/healthz" >/dev/null ||
+	fail "slow: the agent waits with it"
+wait_case CASE-1003 ready 20
+stop "$AGENT_PID"
+stop "$AR_PID"
+echo "  slow answers: ready all the same"
+
+# refused, then nobody there
+begin c-get one --refuse
+until_ok 15 reason_is 'refuses us' || fail "refused: have '$(reason)'"
+is_readiness CASE-1003 failed || fail "refused: $(readiness CASE-1003)"
+[ "$(api status | json "d['archives'][0]['state']")" = down ] ||
+	fail "refused: the archive is not down"
+stop "$AR_PID"
+"$CLI" -S "$STATE/control.sock" prefetch CASE-1003 >/dev/null
+until_ok 15 reason_is 'onnect' || fail "nobody there: have '$(reason)'"
+start_archive "$T/hospital/dicom"
+wait_case CASE-1003 ready 40
+echo "  refused, then nobody there, then ready by itself"
