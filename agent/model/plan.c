@@ -5,10 +5,19 @@
 
 #include "model/plan.h"
 
+#define TRY_MAX_S 120 /* twice the longest back-off */
+
 static int64_t
 max_of(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
+}
+
+/* A next try that the back-off cannot have meant: the clock was set back. */
+static int64_t
+sane_try(int64_t next_utc, int64_t now_utc)
+{
+	return next_utc > now_utc + TRY_MAX_S ? now_utc : next_utc;
 }
 
 struct planning {
@@ -31,10 +40,13 @@ static void
 plan_case(struct planning *p, const struct board_case *c)
 {
 	if (!board_case_is_current(c, p->now_utc, p->rules->horizon_s) ||
-	    c->asked == ASKED_NOW || c->asked == ASKED_ANSWERED)
+	    c->asked == ASKED_NOW)
 		return;
-	int64_t due = c->asked == ASKED_FAILED ?
-	    max_of(c->next_try_utc, p->now_utc) : p->now_utc;
+	int64_t due = p->now_utc;
+	if (c->asked == ASKED_FAILED)
+		due = max_of(due, sane_try(c->next_try_utc, p->now_utc));
+	else if (c->asked == ASKED_ANSWERED && c->answered_utc <= p->now_utc)
+		due = max_of(due, c->answered_utc + PLAN_ASK_AGAIN_S);
 	add(p, (struct plan_step){.kind = PLAN_ASK, .due_utc = due,
 	    .deadline_utc = c->file.start_utc, .c = c});
 }
@@ -72,7 +84,8 @@ plan_study(struct planning *p, struct board_study *s)
 	if (!urgent && c->file.start_utc - p->rules->urgent_s < from)
 		from = c->file.start_utc - p->rules->urgent_s;
 	add(p, (struct plan_step){.kind = PLAN_FETCH,
-	    .due_utc = max_of(from, s->next_try_utc),
+	    .due_utc = max_of(from,
+	    sane_try(s->next_try_utc, p->now_utc)),
 	    .deadline_utc = c->file.start_utc, .c = c, .study = s});
 }
 

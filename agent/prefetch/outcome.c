@@ -10,25 +10,27 @@
 #include "prefetch/prefetch_priv.h"
 #include "run/backoff.h"
 
-static void
-archive_answered(struct prefetch *p, unsigned i)
+void
+outcome_answered(struct prefetch *p, unsigned i)
 {
 	struct archive_health *h = &p->health[i];
 	if (h->state != ARCHIVE_UP)
 		log_info("prefetch.archive.up", "archive=%s",
 		    p->c.archives[i].name);
 	h->state = ARCHIVE_UP;
+	p->heard_ns[i] = clock_continuous_ns();
 	h->last_ok_utc = clock_utc_s();
 	h->last_error[0] = '\0';
 }
 
-static void
-archive_failed(struct prefetch *p, unsigned i, const struct err *e)
+void
+outcome_failed(struct prefetch *p, unsigned i, const struct err *e)
 {
 	struct archive_health *h = &p->health[i];
 	if (e->code == ERR_CANCELLED || e->code == ERR_INVAL ||
 	    e->code == ERR_NONE)
 		return;
+	p->heard_ns[i] = clock_continuous_ns();
 	stats_add(STAT_QUERIES_FAILED, 1);
 	if (h->state != ARCHIVE_DOWN)
 		log_warn("prefetch.archive.down",
@@ -138,9 +140,9 @@ outcome_ask(struct job *j) /* job_fn, loop */
 	for (unsigned i = 0; i < p->c.n_archives; i++) {
 		p->busy[i]--;
 		if (k->answered[i])
-			archive_answered(p, i);
+			outcome_answered(p, i);
 		else
-			archive_failed(p, i, &k->failed[i]);
+			outcome_failed(p, i, &k->failed[i]);
 	}
 	struct board_case *c = board_case(p->board, k->file.id);
 	if (c != NULL && str_eq(c->file.patient.id, k->file.patient.id) &&
@@ -196,9 +198,9 @@ outcome_fetch(struct job *j) /* job_fn, loop */
 	p->busy[f->archive]--;
 	stats_add(STAT_TRANSFERS_NOW, -1);
 	if (f->end == FETCH_READY || atomic_load(&f->expected) > 0)
-		archive_answered(p, f->archive);
+		outcome_answered(p, f->archive);
 	else if (f->end == FETCH_FAILED)
-		archive_failed(p, f->archive, &f->e);
+		outcome_failed(p, f->archive, &f->e);
 	struct board_study *s = board_study(p->board, f->study_uid);
 	if (s != NULL)
 		take_end(s, f);

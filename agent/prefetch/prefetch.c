@@ -173,6 +173,7 @@ prefetch_look(struct prefetch *p)
 	unsigned n = plan_make(p->board, &p->c.plan, now,
 	    c.hour * 60 + c.min, steps, STEPS_MAX);
 	begin_due(p, steps, n, now);
+	probe_quiet_archives(p);
 	int64_t next = plan_next_utc(steps, n, now);
 	mem_free(steps);
 	board_settle(p->board, now, p->c.plan.horizon_s);

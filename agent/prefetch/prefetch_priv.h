@@ -4,6 +4,7 @@
 #define PREFETCH_PREFETCH_PRIV_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "prefetch/prefetch.h"
 #include "prefetch/ticket.h"
 #include "run/pool.h"
@@ -137,6 +138,7 @@ struct prefetch {
 	unsigned n_asks, n_queued;
 	unsigned busy[PREFETCH_ARCHIVES_MAX]; /* associations in use */
 	struct archive_health health[PREFETCH_ARCHIVES_MAX];
+	int64_t heard_ns[PREFETCH_ARCHIVES_MAX]; /* it last told, or failed */
 	bool stopping;
 };
 
@@ -144,5 +146,12 @@ struct prefetch {
 void outcome_ask(struct job *j); /* job_fn */
 void outcome_fetch(struct job *j); /* job_fn */
 void outcome_progress(struct prefetch *p);
+/* Archive ${i} answered; or did not. */
+void outcome_answered(struct prefetch *p, unsigned i);
+void outcome_failed(struct prefetch *p, unsigned i, const struct err *e);
+
+/* probe.c, on the loop: C-ECHO to archives not heard of for a while. */
+#define PROBE_EVERY_NS (60 * CLOCK_S)
+void probe_quiet_archives(struct prefetch *p);
 
 #endif

@@ -17,6 +17,8 @@ struct plan_rules {
 	int64_t horizon_s;
 };
 
+#define PLAN_ASK_AGAIN_S (30 * 60) /* an answer is this old at most */
+
 enum plan_kind { PLAN_ASK, PLAN_FETCH };
 
 struct plan_step {
@@ -30,6 +32,7 @@ struct plan_step {
 /* Fill ${ret} (at most ${max}) in order: due ones first, by deadline, asking
  * before fetching for equal deadlines; then those that wait, by due time.
  * A case under way (ASKED_NOW) and a study being fetched are left out.
+ * A case that was answered is asked again after PLAN_ASK_AGAIN_S.
  * Asking is never bound to the window (it is small); fetching is, unless the
  * case is urgent. Back-off (next_try_utc) is respected.
  * ${minute_of_day} is now in the agent's zone. Returns how many. */

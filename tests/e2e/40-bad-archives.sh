@@ -87,8 +87,10 @@ NODE_PORT=$(port)
 AR_PORT=$(port)
 fault "2 objects left out" c-get 'sent 19 of the 21' --drop 2
 fault "2 objects left out" c-move 'sent 19 of the 21' --drop 2
-fault "paths for UIDs" c-get 'sent 20 of the 21' --bad-uid
-fault "paths for UIDs" c-move 'sent 20 of the 21' --bad-uid
+fault "a path in a command" c-get 'want a UID' --bad-uid
+fault "a path in a command" c-move 'of the 21' --bad-uid
+fault "a path in a data set" c-get 'sent 20 of the 21' --bad-data-uid
+fault "a path in a data set" c-move 'sent 20 of the 21' --bad-data-uid
 fault "another study's object" c-get 'sent 20 of the 21' --wrong-study
 fault "another study's object" c-move 'sent 20 of the 21' --wrong-study
 fault "cut in an object" c-get 'left inside a data set' --cut

@@ -482,10 +482,13 @@ class Server:
                     a.send(ctx, self.reply(
                         a, cmd, 0xFF00, left=left, done=done, failed=failed,
                         warned=0))
-        finally:
-            if move:
-                to.put(5, bytes(4))
-                to.sock.close()
+        except (Gone, OSError) as e:
+            if not move:
+                raise
+            self.log(f"destination lost: {e}")
+            failed = len(sends) - done
+        if move:
+            self.leave(to)
         status = 0 if not failed else 0xB000 if done else 0xA702
         a.send(ctx, self.reply(a, cmd, status, done=done, failed=failed,
                                warned=0))
@@ -506,14 +509,12 @@ class Server:
             ours = {o.get(STUDY) for o in wanted}
             other = [o for o in self.objects if o.get(STUDY) not in ours]
             sends[1:1] = [(o, o.uid, o.body) for o in other[:1]]
-        if args.bad_uid and sends:
+        if args.bad_data_uid and sends:
             o = sends[0][0]
-            path = b"../" * 21
-            bad = (path[:max(len(o.uid) - 5, 0)] + b"etc/x")[:len(o.uid)]
-            sends[0] = (o, o.uid, o.body.replace(o.uid, bad, 1))
-            sends.insert(0, (o, b"../../etc/x", o.body))
-            sends.append((o, b"../../../../../../tmp/x", o.body.replace(
-                o.uid, bad, 1)))
+            bad = (b"../" * 21)[:max(len(o.uid) - 5, 0)] + b"etc/x"
+            sends[0] = (o, o.uid, o.body.replace(o.uid, bad[-len(o.uid):], 1))
+        if args.bad_uid and sends:
+            sends.insert(1, (sends[0][0], b"../../etc/x", sends[0][2]))
         if args.wrong_study and sends:
             o = sends[0][0]
             study = o.get(STUDY)
@@ -547,6 +548,15 @@ class Server:
                     if u == 0x51:
                         (a.peer_max,) = struct.unpack(">I", v)
         return a
+
+    @staticmethod
+    def leave(to):
+        try:
+            to.put(5, bytes(4))
+            to.pdu()
+        except (Gone, OSError, struct.error):
+            pass  # it is lost already
+        to.sock.close()
 
     def store(self, a, o, uid, body, n):
         args = self.args
@@ -608,7 +618,10 @@ def main():
     p.add_argument("--stall-after", type=int)
     p.add_argument("--drop", type=int, default=0)
     p.add_argument("--extra", action="store_true")
-    p.add_argument("--bad-uid", action="store_true")
+    p.add_argument("--bad-uid", action="store_true",
+                   help="a path for a UID in a command")
+    p.add_argument("--bad-data-uid", action="store_true",
+                   help="a path for a UID in a data set")
     p.add_argument("--wrong-study", action="store_true")
     p.add_argument("--cut", action="store_true")
     p.add_argument("--slow-find", type=float, default=0)

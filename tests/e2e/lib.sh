@@ -156,13 +156,13 @@ type = file
 path = $T/list.csv
 ${EXTRA:-}
 EOF
-	while read -r name title aport how; do
+	while read -r a_name a_title a_port a_how; do
 		cat >>"$T/agent.conf" <<EOF
-[archive "$name"]
-ae_title = $title
+[archive "$a_name"]
+ae_title = $a_title
 host = 127.0.0.1
-port = $aport
-retrieve = $how
+port = $a_port
+retrieve = $a_how
 associations = ${ASSOCIATIONS:-4}
 EOF
 	done

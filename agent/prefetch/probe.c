@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* Is the archive there? A C-ECHO a minute where nothing else has told, so
+ * that what the page says of an archive is never old. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "prefetch/prefetch_priv.h"
+#include "wire/scan.h"
+
+#define VERIFICATION "1.2.840.10008.1.1"
+
+struct probe {
+	struct job job; /* first */
+	struct prefetch *p;
+	struct assoc_stop stop;
+	unsigned archive;
+	struct err e;
+	bool ok;
+};
+
+static int
+echo(struct assoc *a, struct err *e)
+{
+	struct dimse d = {.command = DIMSE_C_ECHO_RQ, .message_id = 1};
+	uint8_t id = assoc_find(a, VERIFICATION, NULL);
+	(void)str_copy(d.class_uid, UID_SIZE, VERIFICATION);
+	if (id == 0) /* it is there, but does not do C-ECHO: fine */
+		return 0;
+	if (assoc_send(a, id, &d, NULL, 0, e) != 0)
+		return -1;
+	int rc = assoc_receive(a, ARCHIVE_ANSWER_MS, &d, &id, e);
+	return rc == 1 ? 0 : rc < 0 ? -1 : err_set(e, ERR_NET, 0,
+	    "it left without an answer to C-ECHO");
+}
+
+static void
+probe_work(struct job *j) /* job_fn, worker */
+{
+	struct probe *b = (struct probe *)j;
+	const struct prefetch_archive *ar = &b->p->c.archives[b->archive];
+	const struct assoc_proposal p = {VERIFICATION, SYNTAX_IMPLICIT_LE,
+	    false};
+	struct assoc_ask ask = {.host = ar->host, .port = ar->port,
+	    .calling = b->p->c.ae_title, .called = ar->ae_title,
+	    .proposals = &p, .n_proposals = 1, .stop = &b->stop};
+	struct assoc *a = NULL;
+	b->ok = assoc_request(&a, &ask, &b->e) == 0 && echo(a, &b->e) == 0;
+	assoc_release(&a);
+}
+
+static void
+probe_stop(struct job *j) /* job_fn, any thread */
+{
+	assoc_stop_ask(&((struct probe *)j)->stop);
+}
+
+static void
+probe_done(struct job *j) /* job_fn, loop */
+{
+	struct probe *b = (struct probe *)j;
+	struct prefetch *p = b->p;
+	p->busy[b->archive]--;
+	p->heard_ns[b->archive] = clock_continuous_ns();
+	if (b->ok)
+		outcome_answered(p, b->archive);
+	else
+		outcome_failed(p, b->archive, &b->e);
+	assoc_stop_done(&b->stop);
+	mem_free(b);
+	board_changed(p->board);
+	if (!p->stopping) /* something may have waited for its place */
+		prefetch_look(p);
+}
+
+static void
+begin(struct prefetch *p, unsigned archive)
+{
+	struct probe *b = mem_new(struct probe);
+	b->job = (struct job){.work = probe_work, .done = probe_done,
+	    .stop = probe_stop};
+	b->p = p;
+	b->archive = archive;
+	assoc_stop_init(&b->stop);
+	p->busy[archive]++;
+	pool_submit(p->pool, &b->job);
+}
+
+void
+probe_quiet_archives(struct prefetch *p)
+{
+	int64_t now = clock_continuous_ns();
+	for (unsigned i = 0; i < p->c.n_archives && !p->stopping; i++)
+		if (p->busy[i] == 0 && (p->heard_ns[i] == 0 ||
+		    now - p->heard_ns[i] >= PROBE_EVERY_NS))
+			begin(p, i);
+}
