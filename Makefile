@@ -89,14 +89,15 @@ $(B)/page.o: $(B)/page.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1	/p' Makefile | sort | \
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1	/p' Makefile | sort | \
 		awk -F '\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 deps: ## install what is missing (apt or Homebrew)
 	$(Q)sh tests/lint/deps.sh
 
-demo: deps ## the main job on an embedded hospital; ONESHOT=1 ends by itself
-	$(Q)$(MAKE) all $(B)/tools/phantom $(B)/tools/viewer
+demo: ## the main job on an embedded hospital; ONESHOT=1 ends by itself
+	$(Q)sh tests/lint/deps.sh demo
+	$(Q)$(MAKE) all $(B)/tools/phantom
 	$(Q)sh tests/e2e/demo.sh $(if $(ONESHOT),--oneshot)
 
 # one line a program, the failures in full; the sum at the end
@@ -111,7 +112,7 @@ check-%: ## unit tests of one room
 e2e: ## end to end against real peers
 	$(Q)$(MAKE) all tests
 	$(Q)$(RUN_TESTS) e2e $(E2E)
-test: deps ## everything: lint, unit, fuzz seeds, end to end
+test: deps ## everything: lint, unit, end to end
 	$(Q)$(MAKE) lint
 	$(Q)$(MAKE) WERROR=-Werror all tests
 	$(Q)$(RUN_TESTS) all
@@ -129,7 +130,7 @@ fuzz: ## fuzz every parser for FUZZ_S seconds (needs clang)
 bench: ## speed, ours and the peers in one run, as ratios
 	$(Q)$(MAKE) all tests
 	$(Q)sh tests/e2e/bench.sh
-torture: ## 100 x kill -9 under load, then more until TORTURE rounds
+torture: ## kill -9 under load, TORTURE rounds (100)
 	$(Q)$(MAKE) all tests
 	$(Q)sh tests/e2e/80-kill.sh $(or $(TORTURE),100)
 lint: floors size ## style, scripts, manual pages, property lists

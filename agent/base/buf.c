@@ -97,8 +97,9 @@ buf_add_u16be(struct buf *b, uint16_t v)
 void
 buf_add_u32be(struct buf *b, uint32_t v)
 {
-	buf_add_u16be(b, (uint16_t)(v >> 16));
-	buf_add_u16be(b, (uint16_t)v);
+	uint8_t q[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16),
+	    (uint8_t)(v >> 8), (uint8_t)v};
+	buf_add(b, q, sizeof(q));
 }
 
 void
@@ -111,15 +112,18 @@ buf_add_u16le(struct buf *b, uint16_t v)
 void
 buf_add_u32le(struct buf *b, uint32_t v)
 {
-	buf_add_u16le(b, (uint16_t)v);
-	buf_add_u16le(b, (uint16_t)(v >> 16));
+	uint8_t q[4] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16),
+	    (uint8_t)(v >> 24)};
+	buf_add(b, q, sizeof(q));
 }
 
 void
 buf_add_u64le(struct buf *b, uint64_t v)
 {
-	buf_add_u32le(b, (uint32_t)v);
-	buf_add_u32le(b, (uint32_t)(v >> 32));
+	uint8_t q[8];
+	for (int i = 0; i < 8; i++)
+		q[i] = (uint8_t)(v >> (8 * i));
+	buf_add(b, q, sizeof(q));
 }
 
 void
@@ -208,8 +212,9 @@ cur_u16be(struct cur *c)
 uint32_t
 cur_u32be(struct cur *c)
 {
-	uint32_t hi = cur_u16be(c);
-	return hi << 16 | cur_u16be(c);
+	const uint8_t *q = cur_take(c, 4);
+	return q == NULL ? 0 : (uint32_t)q[0] << 24 | (uint32_t)q[1] << 16 |
+	    (uint32_t)q[2] << 8 | q[3];
 }
 
 uint16_t
@@ -222,15 +227,19 @@ cur_u16le(struct cur *c)
 uint32_t
 cur_u32le(struct cur *c)
 {
-	uint32_t lo = cur_u16le(c);
-	return lo | (uint32_t)cur_u16le(c) << 16;
+	const uint8_t *q = cur_take(c, 4);
+	return q == NULL ? 0 : (uint32_t)q[3] << 24 | (uint32_t)q[2] << 16 |
+	    (uint32_t)q[1] << 8 | q[0];
 }
 
 uint64_t
 cur_u64le(struct cur *c)
 {
-	uint64_t lo = cur_u32le(c);
-	return lo | (uint64_t)cur_u32le(c) << 32;
+	const uint8_t *q = cur_take(c, 8);
+	uint64_t v = 0;
+	for (int i = 7; q != NULL && i >= 0; i--)
+		v = v << 8 | q[i];
+	return v;
 }
 
 struct cur

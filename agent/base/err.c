@@ -11,7 +11,7 @@ static const struct {
 	const char *text;
 	bool retry;
 } codes[] = {
-#define ERR_ROW(n, t, r) [ERR_##n] = {#n, t, r},
+#define ERR_ROW(id, n, t, r) [ERR_##id] = {n, t, r},
 	ERR_CODES(ERR_ROW)
 #undef ERR_ROW
 };

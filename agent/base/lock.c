@@ -89,6 +89,8 @@ bool
 lock_wait_ms(struct lock *l, struct cond *c, int64_t ms)
 {
 	lock_assert_held(l);
+	if (ms < 0)
+		ms = 0; /* too late already is no error */
 	atomic_store(&l->held, false);
 	struct timespec ts = {.tv_sec = (time_t)(ms / 1000),
 	    .tv_nsec = (long)(ms % 1000 * 1000000)};

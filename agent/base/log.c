@@ -66,6 +66,9 @@ log_at(enum log_level level, const char *event, const char *fmt, ...)
 	size_t len = (size_t)n + (m < 0 ? 0 : (size_t)m);
 	if (len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
+	for (size_t i = 0; i < len; i++) /* one line, whatever was quoted */
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7F)
+			line[i] = '?';
 	line[len] = '\0';
 	if (sink != NULL) {
 		sink(sink_ctx, level, line);

@@ -130,6 +130,14 @@ sock_port(int fd)
 	return port_of(&ss);
 }
 
+/* What lies at ${path} is a socket, or nothing: never somebody's file. */
+static bool
+may_replace(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 ? S_ISSOCK(st.st_mode) : errno == ENOENT;
+}
+
 int
 sock_listen_unix(const char *path, struct err *e)
 {
@@ -143,19 +151,23 @@ sock_listen_unix(const char *path, struct err *e)
 	if (fd < 0)
 		return err_set(e, ERR_NET, errno, "make a socket");
 	sock_setup(fd);
-	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0) {
-		sock_close(&fd);
+	int rc = connect(fd, (struct sockaddr *)&un, sizeof(un));
+	/* anything but these: somebody is there, if too busy to answer */
+	bool stale = rc != 0 && (errno == ECONNREFUSED || errno == ENOENT);
+	sock_close(&fd);
+	if (!may_replace(path))
+		return err_set(e, ERR_INVAL, 0,
+		    "listen at '%s': want a socket or nothing there", path);
+	if (!stale)
 		return err_set(e, ERR_INVAL, 0,
 		    "listen at '%s': another agent answers there", path);
-	}
-	sock_close(&fd);
 	(void)unlink(path); /* a stale socket, or nothing */
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0)
 		return err_set(e, ERR_NET, errno, "make a socket");
 	sock_setup(fd);
 	mode_t old = umask(0177);
-	int rc = bind(fd, (struct sockaddr *)&un, sizeof(un));
+	rc = bind(fd, (struct sockaddr *)&un, sizeof(un));
 	(void)umask(old);
 	if (rc == 0 && listen(fd, BACKLOG) == 0)
 		return fd;

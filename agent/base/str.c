@@ -118,15 +118,18 @@ str_to_i64_n(const char *s, size_t n, int64_t min, int64_t max, int64_t *ret)
 {
 	size_t i = n > 0 && (s[0] == '-' || s[0] == '+') ? 1 : 0;
 	bool neg = i == 1 && s[0] == '-';
-	if (i == n || n - i > 18)
+	if (i == n)
 		return false;
-	int64_t v = 0;
+	int64_t v = 0; /* below zero: INT64_MIN has no opposite */
 	for (; i < n; i++) {
-		if (s[i] < '0' || s[i] > '9')
+		int digit = s[i] - '0';
+		if (digit < 0 || digit > 9 || v < (INT64_MIN + digit) / 10)
 			return false;
-		v = v * 10 + (s[i] - '0');
+		v = v * 10 - digit;
 	}
-	v = neg ? -v : v;
+	if (!neg && v == INT64_MIN)
+		return false;
+	v = neg ? v : -v;
 	if (v < min || v > max)
 		return false;
 	*ret = v;

@@ -29,7 +29,7 @@ uid_copy(char dst[UID_SIZE], const void *src, size_t n)
 	while (n > 0 && (p[n - 1] == '\0' || p[n - 1] == ' '))
 		n--;
 	dst[0] = '\0';
-	if (n > UID_LENGTH || memchr(p, '\0', n) != NULL)
+	if (n == 0 || n > UID_LENGTH || memchr(p, '\0', n) != NULL)
 		return false;
 	(void)str_copy_n(dst, UID_SIZE, p, n);
 	if (uid_is_valid(dst))

@@ -51,7 +51,40 @@ struct news {
 	struct cache *c;
 	char study_uid[UID_SIZE];
 	uint8_t name[STORE_NAME_BYTES];
+	bool late; /* the cache has been given back meanwhile */
 };
+
+static struct news *
+news_new(struct cache *c, const char *study_uid)
+{
+	struct news *w = mem_new(struct news);
+	w->c = c;
+	(void)str_copy(w->study_uid, UID_SIZE, study_uid);
+	lock_acquire(&c->lock);
+	c->n_news++;
+	lock_release(&c->lock);
+	return w;
+}
+
+static void
+cache_free(struct cache *c)
+{
+	lock_done(&c->lock);
+	mem_free(c);
+}
+
+/* News is here; what comes late only frees the cache, the last of it. */
+static void
+news_arrived(struct news *w)
+{
+	struct cache *c = w->c;
+	lock_acquire(&c->lock);
+	w->late = c->stopped;
+	bool last = --c->n_news == 0 && c->stopped;
+	lock_release(&c->lock);
+	if (last)
+		cache_free(c);
+}
 
 void
 cache_touch(struct cache *c, const char *study_uid)
@@ -62,13 +95,17 @@ cache_touch(struct cache *c, const char *study_uid)
 	s->used = ++c->used;
 	s->last_used_utc = clock_utc_s();
 	index_put_used(c->ix, s->uid, s->used, s->last_used_utc);
+	if (s->kept) /* perhaps pinned before it had a row to say so */
+		index_put_kept(c->ix, s->uid, true);
 }
 
 static void
 on_released(void *ctx) /* loop_fn */
 {
 	struct news *w = ctx;
-	cache_touch(w->c, w->study_uid);
+	news_arrived(w);
+	if (!w->late)
+		cache_touch(w->c, w->study_uid);
 	mem_free(w);
 }
 
@@ -83,10 +120,7 @@ cache_release(struct cache *c, const char *study_uid)
 		mem_free(gone);
 	}
 	lock_release(&c->lock);
-	struct news *w = mem_new(struct news);
-	w->c = c;
-	(void)str_copy(w->study_uid, UID_SIZE, study_uid);
-	loop_post(c->loop, on_released, w);
+	loop_post(c->loop, on_released, news_new(c, study_uid));
 }
 
 static void
@@ -95,6 +129,11 @@ on_damaged(void *ctx) /* loop_fn */
 	struct news *w = ctx;
 	struct cache *c = w->c;
 	struct err e;
+	news_arrived(w);
+	if (w->late) {
+		mem_free(w);
+		return;
+	}
 	index_drop_object(c->ix, w->name);
 	if (store_remove(c->st, w->name, &e) != 0)
 		log_error("cache.remove.failed", "error='%s'", e.msg);
@@ -116,23 +155,22 @@ void
 cache_damaged(struct cache *c, const char *study_uid,
     const uint8_t name[STORE_NAME_BYTES])
 {
-	struct news *w = mem_new(struct news);
-	w->c = c;
-	(void)str_copy(w->study_uid, UID_SIZE, study_uid);
+	struct news *w = news_new(c, study_uid);
 	memcpy(w->name, name, STORE_NAME_BYTES);
 	loop_post(c->loop, on_damaged, w);
 }
 
-/* Bytes that are held or on their way out, and what the disk has. */
+/* Whether ${bytes} fit once ${going} bytes have gone: into what is held, and
+ * onto the disk. */
 static bool
-fits(struct cache *c, uint64_t bytes, char *why, size_t size)
+fits(struct cache *c, uint64_t bytes, uint64_t going, char *why, size_t size)
 {
 	struct err e;
 	uint64_t held = store_held(c->st);
-	uint64_t stays = held > c->leaving_bytes ? held - c->leaving_bytes : 0;
+	uint64_t stays = held > going ? held - going : 0;
 	uint64_t free_bytes = 0;
 	char a[24], b[24];
-	if (stays + bytes > c->conf.size) {
+	if (stays > c->conf.size || bytes > c->conf.size - stays) {
 		(void)snprintf(why, size, "no room: %s held of %s allowed",
 		    str_bytes(a, sizeof(a), stays),
 		    str_bytes(b, sizeof(b), c->conf.size));
@@ -142,7 +180,7 @@ fits(struct cache *c, uint64_t bytes, char *why, size_t size)
 		(void)snprintf(why, size, "%.180s", e.msg);
 		return false;
 	}
-	if (free_bytes + c->leaving_bytes < c->conf.reserve + bytes) {
+	if (free_bytes + going < c->conf.reserve + bytes) {
 		(void)snprintf(why, size,
 		    "disk full: %s free, %s are never used ([cache] reserve)",
 		    str_bytes(a, sizeof(a), free_bytes),
@@ -152,12 +190,33 @@ fits(struct cache *c, uint64_t bytes, char *why, size_t size)
 	return true;
 }
 
+/* Bytes of all that may give way to a case that starts at ${before_utc}. */
+static uint64_t
+loose_bytes(struct cache *c, int64_t before_utc)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < board_n_studies(c->board); i++) {
+		const struct board_study *s = board_study_at(c->board, i);
+		if (s->bytes > 0 && !s->kept && s->state != STUDY_FETCHING &&
+		    (s->n_cases == 0 || s->deadline_utc > before_utc) &&
+		    !cache_in_use(c, s->uid))
+			sum += s->bytes;
+	}
+	return sum;
+}
+
 bool
 cache_make_room(struct cache *c, uint64_t bytes, int64_t before_utc,
     char *why, size_t size)
 {
+	if (fits(c, bytes, c->leaving_bytes, why, size))
+		return true;
+	/* nothing goes for a study that would not fit all the same */
+	if (!fits(c, bytes, c->leaving_bytes + loose_bytes(c, before_utc), why,
+	    size))
+		return false;
 	for (int i = 0; i < VICTIMS_MAX; i++) {
-		if (fits(c, bytes, why, size))
+		if (fits(c, bytes, c->leaving_bytes, why, size))
 			return true;
 		struct board_study *s = evict_victim(c->board, cache_in_use,
 		    c);
@@ -179,6 +238,10 @@ cache_keep(struct cache *c, const char *study_uid, bool keep, char *text,
 	if (s == NULL) {
 		(void)snprintf(text, size, "no such study here");
 		return 404;
+	}
+	if (keep && cache_is_leaving(c, study_uid)) {
+		(void)snprintf(text, size, "not kept: it is being evicted");
+		return 409;
 	}
 	s->kept = keep;
 	index_put_kept(c->ix, study_uid, keep);
@@ -215,13 +278,10 @@ cache_evict(struct cache *c, const char *study_uid, char *text, size_t size)
 	return 202;
 }
 
-static void
-on_retention(void *ctx) /* loop_fn */
+void
+cache_expire(struct cache *c)
 {
-	struct cache *c = ctx;
 	int64_t now = clock_utc_s();
-	c->timer = loop_timer_start(c->loop, RETENTION_EVERY_MS, on_retention,
-	    c);
 	for (unsigned i = board_n_studies(c->board); i-- > 0;) {
 		struct board_study *s = board_study_at(c->board, i);
 		if (s->bytes > 0 && s->n_cases == 0 && !s->kept &&
@@ -230,6 +290,15 @@ on_retention(void *ctx) /* loop_fn */
 		    !cache_in_use(c, s->uid))
 			cache_begin_eviction(c, s);
 	}
+}
+
+static void
+on_retention(void *ctx) /* loop_fn */
+{
+	struct cache *c = ctx;
+	c->timer = loop_timer_start(c->loop, RETENTION_EVERY_MS, on_retention,
+	    c);
+	cache_expire(c);
 }
 
 struct cache *
@@ -270,6 +339,10 @@ cache_stop(struct cache **pp)
 		c->uses = gone->next;
 		mem_free(gone);
 	}
-	lock_done(&c->lock);
-	mem_free(c);
+	lock_acquire(&c->lock);
+	c->stopped = true;
+	bool last = c->n_news == 0;
+	lock_release(&c->lock);
+	if (last)
+		cache_free(c);
 }

@@ -42,11 +42,15 @@ struct cache {
 	/* shared, under lock */
 	struct lock lock;
 	struct use *uses;
+	unsigned n_news; /* posted to the loop, not arrived */
+	bool stopped; /* and given back: the last news frees it */
 };
 
 /* load.c: cache_start's work on index, store and board. */
 int cache_load(struct cache *c, struct err *e);
-/* evict.c */
+/* cache.c: evict what nobody used or wanted for the retention. */
+void cache_expire(struct cache *c);
+/* evict_study.c */
 void cache_begin_eviction(struct cache *c, struct board_study *s);
 bool cache_in_use(void *ctx, const char *study_uid); /* evict_in_use_fn */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An association's socket, buffer and end. */
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <errno.h>
 #include <string.h>
@@ -37,8 +36,8 @@ assoc_stop_ask(struct assoc_stop *s)
 	lock_release(&s->lock);
 }
 
-static bool
-stop_is_asked(struct assoc_stop *s)
+bool
+assoc_stop_is_asked(struct assoc_stop *s)
 {
 	if (s == NULL)
 		return false;
@@ -78,10 +77,10 @@ assoc_new(int take_fd, enum ul_state state, struct assoc_stop *stop)
 	return a;
 }
 
-/* The connection is gone: nobody may shut down a descriptor reused. */
-static void
-close_fd(struct assoc *a)
+void
+assoc_close(struct assoc *a)
 {
+	/* nobody may shut down a descriptor that is used again */
 	if (a->stop != NULL) {
 		lock_acquire(&a->stop->lock);
 		a->stop->fd = -1;
@@ -100,7 +99,7 @@ assoc_drop(struct assoc **pp)
 	*pp = NULL;
 	if (a == NULL)
 		return;
-	close_fd(a);
+	assoc_close(a);
 	assoc_set_stop(a, NULL);
 	pdu_associate_done(&a->agreed);
 	buf_done(&a->out);
@@ -131,9 +130,14 @@ make_room(struct assoc *a)
 int
 assoc_fill(struct assoc *a, struct err *e)
 {
-	make_room(a);
 	if (a->fd < 0)
 		return err_set(e, ERR_NET, 0, "the connection is closed");
+	/* what a shut down socket still holds is not wanted either */
+	if (assoc_stop_is_asked(a->stop)) {
+		assoc_close(a);
+		return err_set(e, ERR_CANCELLED, 0, "told to stop");
+	}
+	make_room(a);
 	sock_quickack(a->fd);
 	ssize_t n = recv(a->fd, a->in + a->in_len, a->in_cap - a->in_len, 0);
 	if (n > 0) {
@@ -144,8 +148,8 @@ assoc_fill(struct assoc *a, struct err *e)
 	    errno == EINTR))
 		return 0;
 	int why = n < 0 ? errno : 0;
-	bool asked = stop_is_asked(a->stop);
-	close_fd(a);
+	bool asked = assoc_stop_is_asked(a->stop);
+	assoc_close(a);
 	if (asked)
 		return err_set(e, ERR_CANCELLED, 0, "told to stop");
 	return err_set(e, ERR_NET, why, "the peer closed the connection");
@@ -158,8 +162,10 @@ assoc_take(struct assoc *a, struct assoc_pdu *ret, struct err *e)
 	if (have < PDU_HEAD)
 		return 0;
 	const uint8_t *p = a->in + a->in_at;
-	if (pdu_parse_head(p, &ret->type, &ret->n, e) != 0)
+	if (pdu_parse_head(p, &ret->type, &ret->n, e) != 0) {
+		a->lost = true;
 		return -1;
+	}
 	if (have - PDU_HEAD < ret->n)
 		return 0;
 	ret->body = p + PDU_HEAD;
@@ -178,8 +184,9 @@ assoc_next(struct assoc *a, int64_t deadline_ns, struct assoc_pdu *ret,
 			return rc < 0 ? -1 : 0;
 		if (!begun && a->in_len > a->in_at) {
 			begun = true;
-			deadline_ns = clock_uptime_ns() +
-			    ASSOC_PDU_MS * CLOCK_MS;
+			if (a->state == UL_STA6)
+				deadline_ns = clock_uptime_ns() +
+				    ASSOC_PDU_MS * CLOCK_MS;
 		}
 		rc = assoc_fill(a, e);
 		if (rc < 0)
@@ -212,8 +219,8 @@ assoc_write(struct assoc *a, const void *p, size_t n, int64_t deadline_ns,
 		if (again)
 			return err_set(e, ERR_TIMEOUT, 0,
 			    "the peer does not read");
-		bool asked = stop_is_asked(a->stop);
-		close_fd(a);
+		bool asked = assoc_stop_is_asked(a->stop);
+		assoc_close(a);
 		return err_set(e, asked ? ERR_CANCELLED : ERR_NET, 0, "%s",
 		    asked ? "told to stop" : "the peer closed the connection");
 	}
@@ -247,6 +254,10 @@ assoc_say_abort(struct assoc *a, uint8_t source, uint8_t reason)
 {
 	if (a->fd < 0)
 		return;
+	if (a->torn) { /* or the abort ends up in the peer's data set */
+		assoc_close(a);
+		return;
+	}
 	struct err ignored; /* the connection is given up either way */
 	buf_clear(&a->out);
 	pdu_format_abort(&a->out, source, reason);
@@ -255,23 +266,61 @@ assoc_say_abort(struct assoc *a, uint8_t source, uint8_t reason)
 	assoc_await_close(a);
 }
 
+int
+assoc_broken(struct assoc *a, uint8_t reason, struct err *e)
+{
+	assoc_say_abort(a, 2, reason);
+	e->code = ERR_PEER;
+	return err_prefix(e, "the peer broke the protocol");
+}
+
+/* AA-7, without waiting: the loop comes here too. False = closed. */
+static bool
+abort_again(struct assoc *a)
+{
+	struct err ignored; /* a peer that does not read need not be told */
+	buf_clear(&a->out);
+	pdu_format_abort(&a->out, 2, a->lost ? 1 : 2);
+	if (assoc_write(a, a->out.p, a->out.len, 0, &ignored) == 0)
+		return true;
+	assoc_close(a);
+	return false;
+}
+
+int
+assoc_linger(struct assoc *a)
+{
+	struct err ignored; /* nothing that comes now matters */
+	struct assoc_pdu pdu;
+	a->pdvs = (struct cur){0};
+	if (a->lost)
+		a->in_at = a->in_len = 0;
+	int rc = assoc_take(a, &pdu, &ignored);
+	if (rc == 0)
+		return assoc_fill(a, &ignored);
+	enum ul_action action = ul_step(UL_STA13, rc < 0 ? UL_EV_BAD_PDU :
+	    assoc_event(pdu.type)).action;
+	if (action == UL_AA2) {
+		assoc_close(a);
+		return -1;
+	}
+	return action == UL_AA7 && !abort_again(a) ? -1 : 1;
+}
+
 void
 assoc_await_close(struct assoc *a)
 {
 	int64_t deadline = clock_uptime_ns() + ASSOC_CLOSE_MS * CLOCK_MS;
-	struct err ignored; /* whatever comes now is not read (PS3.8 AA-6) */
-	if (a->fd >= 0)
+	a->state = UL_STA13;
+	if (a->fd >= 0 && a->lost) /* no DICOM peer: it wants to see an end */
 		(void)shutdown(a->fd, SHUT_WR); /* closed already is fine */
-	while (a->fd >= 0) {
-		a->pdvs = (struct cur){0};
-		a->in_at = a->in_len = 0;
-		if (assoc_fill(a, &ignored) == 0 &&
-		    !sock_wait(a->fd, false, deadline))
-			break;
-		if (clock_uptime_ns() > deadline)
+	int rc = a->fd < 0 ? -1 : 1;
+	while (rc >= 0 && clock_uptime_ns() < deadline) {
+		rc = assoc_linger(a);
+		if (rc == 0 && !sock_wait(a->fd, false, deadline))
 			break;
 	}
-	close_fd(a);
+	assoc_close(a);
 }
 
 int

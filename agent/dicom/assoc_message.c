@@ -9,6 +9,7 @@
 #include "dicom/assoc_priv.h"
 
 #define BATCH 64 /* PDVs a writev: 1 MiB at OsiriX's 16 KiB PDUs */
+#define BATCH_BYTES (1024 * 1024) /* or fewer, of larger ones */
 
 /* PS3.8 AR-2 then AR-4: the peer asks to release; answer and close. */
 static void
@@ -30,18 +31,14 @@ next_pdv(struct assoc *a, int64_t deadline_ns, struct pdv *ret, struct err *e)
 		int rc = pdu_next_pdv(&a->pdvs, ret, e);
 		if (rc == 1)
 			return 1;
-		if (rc < 0) {
-			assoc_say_abort(a, 2, 6); /* invalid parameter */
-			return -1;
-		}
+		if (rc < 0)
+			return assoc_broken(a, 6, e); /* invalid parameter */
 		a->pdvs = (struct cur){0};
 		struct assoc_pdu pdu;
 		if (assoc_next(a, deadline_ns, &pdu, e) != 0) {
 			if (e->code == ERR_PARSE)
-				assoc_say_abort(a, 2, 1); /* unrecognised */
-			else if (e->code == ERR_NET)
-				return 0;
-			return -1;
+				return assoc_broken(a, 1, e); /* unrecognised */
+			return e->code == ERR_NET ? 0 : -1;
 		}
 		struct ul_step step = ul_step(a->state,
 		    assoc_event(pdu.type));
@@ -54,20 +51,45 @@ next_pdv(struct assoc *a, int64_t deadline_ns, struct pdv *ret, struct err *e)
 			return 0;
 		}
 		if (step.action == UL_AA3) {
-			assoc_await_close(a);
+			assoc_close(a);
 			return err_set(e, ERR_PEER, 0, "the peer aborted");
 		}
-		assoc_say_abort(a, 2, 2); /* AA-8: unexpected PDU */
-		return err_set(e, ERR_PEER, 0,
-		    "the peer sent an unexpected PDU");
+		(void)err_set(e, ERR_PEER, 0, "unexpected PDU type %d",
+		    (int)pdu.type);
+		return assoc_broken(a, 2, e); /* AA-8: unexpected PDU */
 	}
 }
 
 static int
 broke_protocol(struct assoc *a, const char *how, struct err *e)
 {
-	assoc_say_abort(a, 2, 6);
-	return err_set(e, ERR_PEER, 0, "the peer broke the protocol: %s", how);
+	(void)err_set(e, ERR_PEER, 0, "%s", how);
+	return assoc_broken(a, 6, e);
+}
+
+/* One fragment of a command into ${command}. */
+static int
+take_fragment(struct assoc *a, const struct pdv *v, bool first,
+    struct buf *command, struct err *e)
+{
+	struct assoc_context known;
+	if (!v->is_command)
+		return broke_protocol(a, "data without a command", e);
+	if (!first && v->context != a->context)
+		return broke_protocol(a, "a command in two contexts", e);
+	if (!assoc_context(a, v->context, &known))
+		return broke_protocol(a, "a context that was not agreed", e);
+	a->context = v->context;
+	buf_add(command, v->p, v->n);
+	return !command->failed ? 0 :
+	    broke_protocol(a, "a command without end", e);
+}
+
+static int
+late(struct assoc *a, struct err *e)
+{
+	assoc_say_abort(a, 0, 0);
+	return err_set(e, ERR_TIMEOUT, 0, "the peer sends too slowly");
 }
 
 int
@@ -80,72 +102,94 @@ assoc_receive(struct assoc *a, int64_t wait_ms, struct dimse *ret,
 	struct buf command;
 	buf_init(&command, DIMSE_COMMAND_MAX);
 	struct pdv v = {0};
-	int rc;
-	uint8_t context = 0;
-	do {
+	int rc = 0;
+	for (bool first = true; !v.is_last; first = false) {
 		rc = next_pdv(a, deadline, &v, e);
-		if (rc <= 0) {
-			/* silence between messages leaves it open */
-			if (rc < 0 && e->code == ERR_TIMEOUT &&
-			    (context != 0 || a->in_len > a->in_at))
-				assoc_say_abort(a, 0, 0);
+		if (rc < 0 && e->code == ERR_TIMEOUT &&
+		    (!first || a->in_len > a->in_at))
+			assoc_say_abort(a, 0, 0); /* not between messages */
+		if (rc <= 0)
 			goto out;
-		}
-		struct assoc_context known;
-		rc = -1;
-		if (!v.is_command ||
-		    (context != 0 && context != v.context)) {
-			(void)broke_protocol(a, "not a command", e);
+		/* all of a command by then, however small its pieces */
+		int64_t now = clock_uptime_ns();
+		if (first)
+			deadline = now + ASSOC_PDU_MS * CLOCK_MS;
+		rc = now > deadline ? late(a, e) :
+		    take_fragment(a, &v, first, &command, e);
+		if (rc != 0)
 			goto out;
-		}
-		if (!assoc_context(a, v.context, &known)) {
-			(void)broke_protocol(a, "unknown context", e);
-			goto out;
-		}
-		context = v.context;
-		deadline = clock_uptime_ns() + ASSOC_PDU_MS * CLOCK_MS;
-		buf_add(&command, v.p, v.n);
-		if (command.failed) {
-			(void)broke_protocol(a, "command too large", e);
-			goto out;
-		}
-	} while (!v.is_last);
-	if (dimse_parse(command.p, command.len, ret, e) != 0) {
-		assoc_say_abort(a, 2, 6);
+	}
+	rc = dimse_parse(command.p, command.len, ret, e);
+	if (rc != 0) {
+		rc = assoc_broken(a, 6, e);
 		goto out;
 	}
-	*ret_context = context;
+	*ret_context = a->context;
 	rc = 1;
 out:
 	buf_done(&command);
 	return rc;
 }
 
+/* Why ${v} cannot be the next piece of the data set, or NULL. */
+static const char *
+misplaced(const struct assoc *a, const struct pdv *v)
+{
+	if (v->is_command)
+		return "a command in a data set";
+	if (v->context != a->context)
+		return "a data set in another context than its command";
+	return NULL;
+}
+
+/* How fast a data set comes. */
+struct pace {
+	int64_t wait_ms; /* for one PDU at most */
+	int64_t waited_ns; /* for the peer; the sink's time is not its */
+	uint64_t got; /* bytes */
+};
+
+static int
+next_piece(struct assoc *a, struct pace *p, struct pdv *ret, struct err *e)
+{
+	int64_t before = clock_uptime_ns();
+	int rc = next_pdv(a, before + p->wait_ms * CLOCK_MS, ret, e);
+	if (rc == 0)
+		return err_set(e, ERR_NET, 0,
+		    "the peer left inside a data set");
+	if (rc < 0) {
+		if (a->fd >= 0)
+			assoc_say_abort(a, 0, 0);
+		return -1;
+	}
+	const char *how = misplaced(a, ret);
+	if (how != NULL)
+		return broke_protocol(a, how, e);
+	p->got += ret->n;
+	p->waited_ns += clock_uptime_ns() - before;
+	int64_t most_ms = p->wait_ms +
+	    (int64_t)(p->got / ASSOC_RATE_MIN) * 1000;
+	return p->waited_ns / CLOCK_MS > most_ms ? late(a, e) : 0;
+}
+
 int
 assoc_receive_data(struct assoc *a, int64_t wait_ms, assoc_sink_fn *sink,
     void *ctx, struct err *e)
 {
+	if (!assoc_is_open(a))
+		return err_set(e, ERR_NET, 0, "the association is over");
 	bool refused = false;
-	struct err mine;
+	struct err mine; /* the sink's own must not be lost to the drain */
 	struct pdv v = {0};
-	do {
-		int64_t deadline = clock_uptime_ns() + wait_ms * CLOCK_MS;
-		int rc = next_pdv(a, deadline, &v, refused ? &mine : e);
-		if (rc == 0)
-			return err_set(e, ERR_NET, 0,
-			    "the peer left inside a data set");
-		if (rc < 0) {
-			if (refused)
-				*e = mine;
-			if (a->fd >= 0)
-				assoc_say_abort(a, 0, 0);
+	struct pace pace = {.wait_ms = wait_ms};
+	while (!v.is_last) {
+		if (next_piece(a, &pace, &v, &mine) != 0) {
+			*e = mine;
 			return -1;
 		}
-		if (v.is_command)
-			return broke_protocol(a, "a command in a data set", e);
 		if (!refused && sink(ctx, v.p, v.n, e) != 0)
 			refused = true;
-	} while (!v.is_last);
+	}
 	return refused ? 1 : 0;
 }
 
@@ -165,7 +209,7 @@ assoc_receive_buf(struct assoc *a, int64_t wait_ms, struct buf *b,
 	return assoc_receive_data(a, wait_ms, sink_buf, b, e);
 }
 
-/* Write ${n} vectors whole; they are consumed. */
+/* Write ${n} vectors whole; they are consumed. A failure may tear a PDU. */
 static int
 write_all(struct assoc *a, struct iovec *v, int n, struct err *e)
 {
@@ -173,9 +217,11 @@ write_all(struct assoc *a, struct iovec *v, int n, struct err *e)
 	while (n > 0) {
 		ssize_t k = writev(a->fd, v, n);
 		if (k < 0) { /* wait, or find out why, with the first bytes */
+			a->torn = true;
 			if (assoc_write(a, v->iov_base, v->iov_len, deadline,
 			    e) != 0)
 				return -1;
+			a->torn = false;
 			v++;
 			n--;
 			continue;
@@ -198,6 +244,7 @@ struct batch {
 	struct iovec v[2 * BATCH];
 	uint8_t heads[BATCH][PDU_HEADROOM];
 	int n; /* PDVs gathered */
+	size_t bytes; /* in them */
 };
 
 static int
@@ -205,6 +252,7 @@ flush(struct batch *b, struct err *e)
 {
 	int n = b->n;
 	b->n = 0;
+	b->bytes = 0;
 	return n == 0 ? 0 : write_all(b->a, b->v, 2 * n, e);
 }
 
@@ -218,7 +266,8 @@ gather(struct batch *b, uint8_t context, bool command, const uint8_t *p,
 	most -= most % 2; /* PS3.8 9.3.1: even fragments */
 	do {
 		uint32_t k = n < most ? (uint32_t)n : most;
-		if (b->n == BATCH && flush(b, e) != 0)
+		if ((b->n == BATCH || b->bytes >= BATCH_BYTES) &&
+		    flush(b, e) != 0)
 			return -1;
 		pdu_format_pdv_head(b->heads[b->n], context, command, k == n,
 		    k);
@@ -229,6 +278,7 @@ gather(struct batch *b, uint8_t context, bool command, const uint8_t *p,
 		} q = {.in = p};
 		b->v[2 * b->n + 1] = (struct iovec){q.out, k};
 		b->n++;
+		b->bytes += k;
 		p = k == 0 ? p : p + k;
 		n -= k;
 	} while (n > 0);
@@ -246,6 +296,7 @@ assoc_send(struct assoc *a, uint8_t context, const struct dimse *d,
 	struct batch b;
 	b.a = a;
 	b.n = 0;
+	b.bytes = 0;
 	if (gather(&b, context, true, a->out.p, a->out.len, e) != 0 ||
 	    (p != NULL && gather(&b, context, false, p, n, e) != 0) ||
 	    flush(&b, e) != 0) {

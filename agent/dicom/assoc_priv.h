@@ -23,7 +23,9 @@ struct assoc {
 	uint8_t *in; /* [in_at, in_len) is received and not used */
 	size_t in_cap, in_at, in_len;
 	struct cur pdvs; /* the rest of the current P-DATA PDU */
-	size_t pdvs_end; /* where that PDU ends in ${in} */
+	uint8_t context; /* of the command received last: its data set's too */
+	bool lost; /* something was no PDU: nobody knows where one begins */
+	bool torn; /* a PDU left in part: what followed would be its data */
 	struct buf out; /* heads being sent */
 };
 
@@ -38,16 +40,19 @@ struct assoc *assoc_new(int take_fd, enum ul_state state,
     struct assoc_stop *stop);
 /* Close the socket, free everything; says nothing to the peer. */
 void assoc_drop(struct assoc **pp);
-
-
+/* False for NULL. [any] */
+bool assoc_stop_is_asked(struct assoc_stop *s);
+/* Close the socket and be in Sta1. */
+void assoc_close(struct assoc *a);
 
 /* Read what has arrived, without waiting: 1 got some, 0 nothing now, -1
  * closed or failed. Grows the buffer up to what one PDU may need. */
 int assoc_fill(struct assoc *a, struct err *e);
-/* Take a whole PDU off the buffer: 1, 0 not whole yet, -1 not a PDU. */
+/* Take a whole PDU off the buffer: 1, 0 not whole yet, -1 not a PDU (and
+ * nothing after it can be one). */
 int assoc_take(struct assoc *a, struct assoc_pdu *ret, struct err *e);
-/* The next PDU by ${deadline_ns}; once begun it has ASSOC_PDU_MS. Closed:
- * ERR_NET, the state is idle. */
+/* The next PDU by ${deadline_ns}; of an established association, once begun
+ * it has ASSOC_PDU_MS. Closed: ERR_NET, the state is idle. */
 int assoc_next(struct assoc *a, int64_t deadline_ns, struct assoc_pdu *ret,
     struct err *e);
 /* Write all of ${n} bytes by ${deadline_ns}. */
@@ -57,8 +62,16 @@ int assoc_write(struct assoc *a, const void *p, size_t n, int64_t deadline_ns,
 enum ul_event assoc_event(enum pdu_type type);
 /* AA-1, AA-8: say A-ABORT if the connection still stands, and close. */
 void assoc_say_abort(struct assoc *a, uint8_t source, uint8_t reason);
+/* AA-8 with ${reason}; ${e} becomes ERR_PEER. Returns -1. */
+int assoc_broken(struct assoc *a, uint8_t reason, struct err *e);
+/* Sta13: what has come is ignored (AA-6), answered by an abort (AA-7), or
+ * the end (AA-2, AR-5). 1 look again, 0 nothing more now, -1 closed. */
+int assoc_linger(struct assoc *a);
 /* Sta13: wait for the peer's close for ASSOC_CLOSE_MS, then close. */
 void assoc_await_close(struct assoc *a);
+/* listen.c: other time-outs for a listener, for tests */
+struct listener;
+void listen_hurry(struct listener *s, int artim_ms, int close_ms);
 /* Join request and answer into ${a}->agreed: takes both. On failure (the
  * answer does not fit the request) both stay with the caller. */
 int assoc_agree(struct assoc *a, struct pdu_associate *take_rq,

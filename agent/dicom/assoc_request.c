@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Asking for an association, and ending it (PS3.8 9.2: Sta1 to Sta6). */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -38,8 +37,7 @@ take_answer(struct assoc *a, const struct assoc_pdu *pdu,
 		if (pdu_parse_associate(pdu->type, pdu->body, pdu->n, &ac,
 		    e) != 0 || assoc_agree(a, rq, &ac, e) != 0) {
 			pdu_associate_done(&ac);
-			assoc_say_abort(a, 2, 6);
-			return -1;
+			return assoc_broken(a, 6, e); /* invalid parameter */
 		}
 		a->state = step.next;
 		return 0;
@@ -52,40 +50,47 @@ take_answer(struct assoc *a, const struct assoc_pdu *pdu,
 		return err_set(e, ERR_PEER, 0, "it refuses us: %s",
 		    pdu_reject_text(&rj, text, sizeof(text)));
 	}
-	if (step.action != UL_AA3) /* AA-8: unexpected PDU */
-		assoc_say_abort(a, 2, 2);
-	return err_set(e, ERR_PEER, 0, "%s", step.action == UL_AA3 ?
-	    "it aborted" : "it answered with an unexpected PDU");
+	if (step.action == UL_AA3)
+		return err_set(e, ERR_PEER, 0, "it aborted");
+	(void)err_set(e, ERR_PEER, 0, "unexpected PDU type %d",
+	    (int)pdu->type);
+	return assoc_broken(a, 2, e); /* AA-8: unexpected PDU */
+}
+
+/* Send the request and take the answer: Sta4 to Sta6. */
+static int
+negotiate(struct assoc *a, struct pdu_associate *rq, struct err *e)
+{
+	int64_t deadline = clock_uptime_ns() + ASSOC_ARTIM_MS * CLOCK_MS;
+	struct assoc_pdu pdu;
+	buf_clear(&a->out);
+	pdu_format_associate(&a->out, PDU_ASSOCIATE_RQ, rq);
+	a->state = ul_step(a->state, UL_EV_CONNECTED).next;
+	if (assoc_write(a, a->out.p, a->out.len, deadline, e) != 0)
+		return -1;
+	if (assoc_next(a, deadline, &pdu, e) == 0)
+		return take_answer(a, &pdu, rq, e);
+	if (e->code == ERR_PARSE)
+		return assoc_broken(a, 1, e); /* unrecognised PDU */
+	assoc_say_abort(a, 0, 0); /* tired of waiting */
+	return -1;
 }
 
 int
 assoc_request(struct assoc **ret, const struct assoc_ask *ask, struct err *e)
 {
 	struct pdu_associate rq = {0};
-	int rc = -1;
-	struct assoc *a = NULL;
+	if (assoc_stop_is_asked(ask->stop))
+		return err_set(e, ERR_CANCELLED, 0, "told to stop");
 	int fd = sock_connect(ask->host, ask->port, ASSOC_CONNECT_MS, e);
 	if (fd < 0)
 		return -1;
-	a = assoc_new(fd, UL_STA4, ask->stop);
+	struct assoc *a = assoc_new(fd, UL_STA4, ask->stop);
 	a->requestor = true;
 	(void)snprintf(a->peer, sizeof(a->peer), "%.50s:%u", ask->host,
 	    ask->port);
-
 	propose(ask, &rq);
-	buf_clear(&a->out);
-	pdu_format_associate(&a->out, PDU_ASSOCIATE_RQ, &rq);
-	a->state = ul_step(a->state, UL_EV_CONNECTED).next;
-	int64_t deadline = clock_uptime_ns() + ASSOC_ARTIM_MS * CLOCK_MS;
-	if (assoc_write(a, a->out.p, a->out.len, deadline, e) != 0)
-		goto out;
-	struct assoc_pdu pdu;
-	if (assoc_next(a, deadline, &pdu, e) != 0) {
-		assoc_say_abort(a, 0, 0);
-		goto out;
-	}
-	rc = take_answer(a, &pdu, &rq, e);
-out:
+	int rc = negotiate(a, &rq, e);
 	pdu_associate_done(&rq);
 	if (rc != 0) {
 		assoc_drop(&a);
@@ -94,6 +99,41 @@ out:
 	}
 	*ret = a;
 	return 0;
+}
+
+static int
+say_release(struct assoc *a, enum pdu_type type, int64_t deadline_ns)
+{
+	struct err ignored; /* we leave in any case */
+	buf_clear(&a->out);
+	pdu_format_release(&a->out, type);
+	return assoc_write(a, a->out.p, a->out.len, deadline_ns, &ignored);
+}
+
+/* A PDU while we leave, Sta7 to Sta12. True = there is more to wait for. */
+static bool
+leave_by(struct assoc *a, enum pdu_type type, int64_t deadline_ns)
+{
+	struct ul_step step = ul_step(a->state, assoc_event(type));
+	switch ((int)step.action) { /* of the many, those that occur here */
+	case UL_AR6: /* data on its way: nobody wants it now */
+		return true;
+	case UL_AR8: /* both ask at once: PS3.8 9.2.2, "collision" */
+		a->state = a->requestor ? UL_STA9 : UL_STA10;
+		if (!a->requestor)
+			return true;
+		a->state = ul_step(a->state, UL_EV_SAY_RELEASE_RP).next;
+		return say_release(a, PDU_RELEASE_RP, deadline_ns) == 0;
+	case UL_AR10: /* the requestor answered first: our turn */
+		if (say_release(a, PDU_RELEASE_RP, deadline_ns) == 0)
+			assoc_await_close(a); /* AR-4 */
+		return false;
+	case UL_AA8:
+		assoc_say_abort(a, 2, 2); /* unexpected PDU */
+		return false;
+	default: /* AR-3, AA-3: answered, or aborted */
+		return false;
+	}
 }
 
 void
@@ -105,30 +145,18 @@ assoc_release(struct assoc **pp)
 		return;
 	}
 	int64_t deadline = clock_uptime_ns() + ASSOC_CLOSE_MS * CLOCK_MS;
-	struct err ignored; /* we leave in any case */
-	buf_clear(&a->out);
-	pdu_format_release(&a->out, PDU_RELEASE_RQ);
+	struct err e = {0};
+	struct assoc_pdu pdu;
 	a->state = ul_step(a->state, UL_EV_RELEASE_ASKED).next; /* Sta7 */
 	a->pdvs = (struct cur){0};
-	if (assoc_write(a, a->out.p, a->out.len, deadline, &ignored) != 0)
-		goto out;
-	struct assoc_pdu pdu;
-	while (assoc_next(a, deadline, &pdu, &ignored) == 0) {
-		enum ul_event ev = assoc_event(pdu.type);
-		struct ul_step step = ul_step(a->state, ev);
-		if (step.action == UL_AR6) /* data on its way: not ours now */
-			continue;
-		if (step.action == UL_AR8) { /* both released at once */
-			buf_clear(&a->out);
-			pdu_format_release(&a->out, PDU_RELEASE_RP);
-			(void)assoc_write(a, a->out.p, a->out.len, deadline,
-			    &ignored);
-			a->state = UL_STA11;
-			continue;
-		}
-		break; /* AR-3: answered; or anything else: we leave */
+	bool more = say_release(a, PDU_RELEASE_RQ, deadline) == 0;
+	while (more && clock_uptime_ns() < deadline) {
+		if (assoc_next(a, deadline, &pdu, &e) != 0)
+			break;
+		more = leave_by(a, pdu.type, deadline);
 	}
-out:
+	if (e.code == ERR_PARSE)
+		assoc_say_abort(a, 2, 1); /* AA-8: unrecognised PDU */
 	assoc_drop(pp);
 }
 

@@ -30,18 +30,20 @@ struct listener {
 	/* set at birth, then constant */
 	struct loop *loop;
 	struct listen_ports ports;
-	int idle_ms;
+	int idle_ms, artim_ms, close_ms;
 	/* owned by the loop */
 	int fd;
 	struct loop_io *io;
-	struct guest *guests;
-	unsigned n_handshakes;
+	struct loop_timer *pause; /* no descriptors: accept again then */
+	struct guest *guests; /* the newest first */
+	unsigned n_handshakes; /* guests that are not at STA6 */
 	unsigned n_open; /* accepted: idle or at work */
 };
 
 static void on_handshake(void *ctx, int events);
 static void on_farewell(void *ctx, int events);
 static void on_idle(void *ctx, int events);
+static void on_connection(void *ctx, int events);
 static void on_artim(void *ctx);
 
 static struct guest *
@@ -105,9 +107,8 @@ watch(struct guest *g, loop_io_fn *fn, int ms)
 
 /* Send what is small enough for an empty socket buffer; false = gone. */
 static bool
-say(struct guest *g)
+say(struct assoc *a)
 {
-	struct assoc *a = g->a;
 	ssize_t n = write(a->fd, a->out.p, a->out.len);
 	return n == (ssize_t)a->out.len;
 }
@@ -117,12 +118,14 @@ static void
 farewell(struct guest *g)
 {
 	g->a->state = UL_STA13;
-	if (!say(g)) {
+	if (!say(g->a)) {
 		dismiss(g);
 		return;
 	}
-	(void)shutdown(g->a->fd, SHUT_WR); /* closed already is fine */
-	watch(g, on_farewell, ASSOC_CLOSE_MS);
+	if (g->a->lost) /* no DICOM peer: it wants to see an end */
+		(void)shutdown(g->a->fd, SHUT_WR); /* closed already is fine */
+	watch(g, on_farewell, g->home->close_ms);
+	on_farewell(g, LOOP_READ); /* what came with it */
 }
 
 static void
@@ -137,10 +140,11 @@ static void
 on_farewell(void *ctx, int events) /* loop_io_fn */
 {
 	struct guest *g = ctx;
-	struct err ignored; /* Sta13: nothing that comes is read */
 	(void)events; /* only LOOP_READ was asked for */
-	g->a->in_at = g->a->in_len = 0;
-	if (assoc_fill(g->a, &ignored) < 0)
+	int rc = 1;
+	for (int i = 0; i < 16 && rc == 1; i++) /* the others want a turn */
+		rc = assoc_linger(g->a);
+	if (rc < 0)
 		dismiss(g);
 }
 
@@ -199,7 +203,7 @@ decide(struct guest *g, struct pdu_associate *rq)
 	struct err ours; /* our own answer fits, or decide is wrong */
 	int rc = assoc_agree(a, rq, &ac, &ours);
 	assert(rc == 0);
-	if (rc != 0 || !say(g)) {
+	if (rc != 0 || !say(a)) {
 		dismiss(g);
 		return;
 	}
@@ -229,7 +233,7 @@ on_handshake(void *ctx, int events) /* loop_io_fn */
 	if (rc < 0) {
 		log_debug("dicom.handshake.garbage", "peer=%s error=%s",
 		    a->peer, e.msg);
-		say_abort(g, 2, 1); /* unrecognised PDU */
+		say_abort(g, 0, 0); /* AA-1 */
 		return;
 	}
 	struct ul_step step = ul_step(a->state, assoc_event(pdu.type));
@@ -245,7 +249,7 @@ on_handshake(void *ctx, int events) /* loop_io_fn */
 	if (pdu_parse_associate(pdu.type, pdu.body, pdu.n, &rq, &e) != 0) {
 		log_debug("dicom.handshake.bad", "peer=%s error=%s", a->peer,
 		    e.msg);
-		say_abort(g, 2, 6);
+		say_abort(g, 0, 0); /* AA-1 */
 		return;
 	}
 	decide(g, &rq);
@@ -261,6 +265,15 @@ on_idle(void *ctx, int events) /* loop_io_fn */
 	s->ports.ready(s->ports.ctx, a); /* ready owns it now */
 }
 
+/* We stop: tell the peer, but do not wait. */
+static void
+say_goodbye(struct assoc *a)
+{
+	buf_clear(&a->out);
+	pdu_format_abort(&a->out, 0, 0);
+	(void)say(a); /* gone either way */
+}
+
 void
 listen_return(struct listener *s, struct assoc *take)
 {
@@ -268,8 +281,42 @@ listen_return(struct listener *s, struct assoc *take)
 		become_idle(guest_new(s, take));
 		return;
 	}
+	if (assoc_is_open(take))
+		say_goodbye(take);
 	count_open(s, -1);
 	assoc_drop(&take);
+}
+
+/* Make room for a newcomer: who has been silent longest goes, so that
+ * silent callers shut out nobody but each other. */
+static void
+dismiss_oldest(struct listener *s)
+{
+	struct guest *oldest = NULL;
+	for (struct guest *g = s->guests; g != NULL; g = g->next)
+		if (g->a->state != UL_STA6)
+			oldest = g;
+	assert(oldest != NULL);
+	stats_add(STAT_ASSOCIATIONS_REFUSED, 1);
+	dismiss(oldest);
+}
+
+static void
+on_pause_end(void *ctx) /* loop_fn */
+{
+	struct listener *s = ctx;
+	s->pause = NULL;
+	s->io = loop_io_start(s->loop, s->fd, LOOP_READ, on_connection, s);
+}
+
+/* Out of descriptors, most likely. The caller still waits, so the port would
+ * call us at once, again and again. */
+static void
+pause_port(struct listener *s, const struct err *e)
+{
+	log_warn("dicom.accept.failed", "error=%s action=wait_1_s", e->msg);
+	loop_io_stop(&s->io);
+	s->pause = loop_timer_start(s->loop, 1000, on_pause_end, s);
 }
 
 static void
@@ -284,20 +331,16 @@ on_connection(void *ctx, int events) /* loop_io_fn */
 		int fd = sock_accept(s->fd, peer, &local, &e);
 		if (fd < 0) {
 			if (e.code != ERR_NONE)
-				log_debug("dicom.accept.failed", "error=%s",
-				    e.msg);
+				pause_port(s, &e);
 			return;
 		}
-		if (s->n_handshakes >= LISTEN_HANDSHAKES_MAX) {
-			stats_add(STAT_ASSOCIATIONS_REFUSED, 1);
-			sock_close(&fd);
-			continue;
-		}
+		if (s->n_handshakes >= LISTEN_HANDSHAKES_MAX)
+			dismiss_oldest(s);
 		struct assoc *a = assoc_new(fd, UL_STA2, NULL);
 		(void)str_copy(a->peer, sizeof(a->peer), peer);
 		a->local = local;
 		s->n_handshakes++;
-		watch(guest_new(s, a), on_handshake, ASSOC_ARTIM_MS);
+		watch(guest_new(s, a), on_handshake, s->artim_ms);
 	}
 }
 
@@ -312,9 +355,18 @@ listen_start(struct loop *l, const char *host, uint16_t port, int idle_ms,
 	s->loop = l;
 	s->ports = *ports;
 	s->idle_ms = idle_ms;
+	s->artim_ms = ASSOC_ARTIM_MS;
+	s->close_ms = ASSOC_CLOSE_MS;
 	s->fd = fd;
 	s->io = loop_io_start(l, fd, LOOP_READ, on_connection, s);
 	return s;
+}
+
+void
+listen_hurry(struct listener *s, int artim_ms, int close_ms)
+{
+	s->artim_ms = artim_ms;
+	s->close_ms = close_ms;
 }
 
 uint16_t
@@ -333,14 +385,12 @@ void
 listen_stop(struct listener *s)
 {
 	loop_io_stop(&s->io);
+	loop_timer_stop(&s->pause);
 	sock_close(&s->fd);
 	while (s->guests != NULL) {
 		struct guest *g = s->guests;
-		if (g->a->state == UL_STA6) { /* tell it, but do not wait */
-			buf_clear(&g->a->out);
-			pdu_format_abort(&g->a->out, 0, 0);
-			(void)say(g); /* gone either way */
-		}
+		if (g->a->state == UL_STA6)
+			say_goodbye(g->a);
 		dismiss(g);
 	}
 }

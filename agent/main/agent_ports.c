@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "main/agent_priv.h"
 
+#define ASK_AGAIN_S (30 * 60) /* an archive's answer is no older */
+
 static void
 on_changed(void *ctx) /* prefetch_ports.changed, cache_ports.changed */
 {
@@ -72,7 +74,7 @@ agent_start_prefetch(struct agent *a, struct err *e)
 	struct prefetch_config pc = {.ae_title = c->ae_title,
 	    .theatre = c->theatre, .zone = c->zone,
 	    .plan = {.window = c->window, .urgent_s = c->urgent_s,
-	        .horizon_s = c->horizon_s},
+	        .horizon_s = c->horizon_s, .ask_again_s = ASK_AGAIN_S},
 	    .strict_identity = c->strict_identity,
 	    .rules = a->rules, .n_rules = c->n_relevance,
 	    .n_archives = c->n_archives};
@@ -198,6 +200,9 @@ on_wants(void *ctx, const char *case_id, struct index_blob wants)
 		return;
 	if (board_parse_wants(a->board, c, wants.p, wants.n, &e) != 0)
 		log_debug("main.wants.bad", "error=%s", e.msg);
+	for (unsigned i = 0; i < c->n_wants; i++)
+		if (c->wants[i].kind == WANT_YES) /* the plan fetches these */
+			(void)board_add_study(a->board, c->wants[i].study_uid);
 }
 
 static void

@@ -1,23 +1,57 @@
 /* SPDX-License-Identifier: MIT */
-/* The board: cases in order of their start, studies in order of their UID. */
-#include <stdlib.h>
+/* The board: its studies by uid, its cases by start and by id. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/board_priv.h"
 
+static const char *const state_names[] = {
+    [STUDY_QUEUED] = "queued",
+    [STUDY_FETCHING] = "fetching",
+    [STUDY_READY] = "ready",
+    [STUDY_INCOMPLETE] = "incomplete",
+    [STUDY_HELD] = "held",
+    [STUDY_FAILED] = "failed",
+};
+
+static const char *const readiness_names[] = {
+    [READINESS_NONE] = "none",
+    [READINESS_READY] = "ready",
+    [READINESS_FETCHING] = "fetching",
+    [READINESS_QUEUED] = "queued",
+    [READINESS_FAILED] = "failed",
+};
+
+static const char *const want_names[] = {
+    [WANT_NO] = "no",
+    [WANT_YES] = "wanted",
+    [WANT_HELD] = "held",
+};
+
+const char *
+study_state_name(enum study_state s)
+{
+	return state_names[s];
+}
+
+const char *
+readiness_name(enum readiness r)
+{
+	return readiness_names[r];
+}
+
+const char *
+want_kind_name(enum want_kind k)
+{
+	return want_names[k];
+}
+
 struct board *
 board_new(void)
 {
 	return mem_new(struct board);
-}
-
-static void
-case_free(struct board_case *c)
-{
-	mem_free(c->wants);
-	mem_free(c);
 }
 
 void
@@ -27,11 +61,14 @@ board_free(struct board **pp)
 	*pp = NULL;
 	if (b == NULL)
 		return;
-	for (unsigned i = 0; i < b->n_cases; i++)
-		case_free(b->cases[i]);
+	for (unsigned i = 0; i < b->n_cases; i++) {
+		mem_free(b->cases[i]->wants);
+		mem_free(b->cases[i]);
+	}
 	for (unsigned i = 0; i < b->n_studies; i++)
 		mem_free(b->studies[i]);
 	mem_free(b->cases);
+	mem_free(b->by_id);
 	mem_free(b->studies);
 	mem_free(b);
 }
@@ -57,141 +94,26 @@ board_n_cases(const struct board *b)
 struct board_case *
 board_case_at(const struct board *b, unsigned i)
 {
+	assert(i < b->n_cases);
 	return b->cases[i];
 }
 
 struct board_case *
 board_case(const struct board *b, const char *id)
 {
-	for (unsigned i = 0; i < b->n_cases; i++)
-		if (str_eq(b->cases[i]->file.id, id))
-			return b->cases[i];
+	unsigned from = 0;
+	unsigned to = b->n_cases;
+	while (from < to) {
+		unsigned mid = from + (to - from) / 2;
+		int d = strcmp(id, b->by_id[mid]->file.id);
+		if (d == 0)
+			return b->by_id[mid];
+		if (d < 0)
+			to = mid;
+		else
+			from = mid + 1;
+	}
 	return NULL;
-}
-
-static int
-by_start(const void *a, const void *b)
-{
-	const struct board_case *const *x = a;
-	const struct board_case *const *y = b;
-	if ((*x)->file.start_utc != (*y)->file.start_utc)
-		return (*x)->file.start_utc < (*y)->file.start_utc ? -1 : 1;
-	return strcmp((*x)->file.id, (*y)->file.id);
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	const struct board_case *const *x = a;
-	const struct board_case *const *y = b;
-	return strcmp((*x)->file.id, (*y)->file.id);
-}
-
-/* Another person under the same case: nothing known of the first counts. */
-static void
-change_patient(struct board_case *c)
-{
-	mem_free(c->wants);
-	c->wants = NULL;
-	c->n_wants = 0;
-	c->asked = ASKED_NEVER;
-	c->answered_utc = 0;
-	c->next_try_utc = 0;
-	c->tries = 0;
-	c->ask_reason[0] = '\0';
-}
-
-static bool
-same_patient(const struct patient *a, const struct patient *b)
-{
-	return str_eq(a->id, b->id) && str_eq(a->issuer, b->issuer) &&
-	    str_eq(a->name, b->name) && str_eq(a->birth_date, b->birth_date);
-}
-
-/* Write ${f} over the case that is on the board. True when it changed. */
-static bool
-update_case(struct board_case *c, const char *feed, const struct casefile *f)
-{
-	bool same = case_equal(&c->file, f) && !c->gone &&
-	    str_eq(c->feed, feed);
-	if (!same_patient(&c->file.patient, &f->patient))
-		change_patient(c);
-	c->file = *f;
-	c->gone = false;
-	(void)str_copy(c->feed, sizeof(c->feed), feed);
-	return !same;
-}
-
-/* Whether ${c}'s day (UTC) has ended. */
-static bool
-day_is_over(const struct board_case *c, int64_t now_utc)
-{
-	int64_t end = c->file.end_utc > c->file.start_utc ? c->file.end_utc :
-	    c->file.start_utc;
-	return now_utc / 86400 > end / 86400;
-}
-
-/* Cases of ${feed} that were not listed this time go, or stay as gone. */
-static void
-drop_unlisted(struct board *b, const char *feed, const bool *listed,
-    int64_t now_utc)
-{
-	unsigned n = 0;
-	for (unsigned i = 0; i < b->n_cases; i++) {
-		struct board_case *c = b->cases[i];
-		if (!listed[i] && str_eq(c->feed, feed)) {
-			if (day_is_over(c, now_utc)) {
-				case_free(c);
-				continue;
-			}
-			c->gone = true;
-		}
-		b->cases[n++] = c;
-	}
-	b->n_cases = n;
-}
-
-static void
-add_case(struct board *b, const char *feed, const struct casefile *f)
-{
-	struct board_case *c = mem_new(struct board_case);
-	c->file = *f;
-	(void)str_copy(c->feed, sizeof(c->feed), feed);
-	b->cases = mem_grow(b->cases, b->n_cases + 1, sizeof(b->cases[0]));
-	b->cases[b->n_cases++] = c;
-}
-
-void
-board_set_cases(struct board *b, const char *feed,
-    const struct casefile *cases, unsigned n, int64_t now_utc)
-{
-	/* found among the old ones by id; new ones are added behind them */
-	unsigned old = b->n_cases;
-	bool *listed = mem_new_n(bool, old);
-	if (old > 0)
-		qsort(b->cases, old, sizeof(b->cases[0]), by_id);
-	for (unsigned i = 0; i < n; i++) {
-		struct board_case key = {.file.id = ""};
-		struct board_case *kp = &key;
-		(void)str_copy(key.file.id, CASE_ID_SIZE, cases[i].id);
-		struct board_case **at = old == 0 ? NULL : bsearch(&kp,
-		    b->cases, old, sizeof(b->cases[0]), by_id);
-		if (at == NULL) {
-			add_case(b, feed, &cases[i]);
-			continue;
-		}
-		listed[at - b->cases] = true;
-		(void)update_case(*at, feed, &cases[i]);
-	}
-	bool *all = mem_new_n(bool, b->n_cases);
-	memcpy(all, listed, old * sizeof(bool));
-	memset(all + old, true, (b->n_cases - old) * sizeof(bool));
-	drop_unlisted(b, feed, all, now_utc);
-	mem_free(all);
-	mem_free(listed);
-	if (b->n_cases > 0)
-		qsort(b->cases, b->n_cases, sizeof(b->cases[0]), by_start);
-	b->version++;
 }
 
 void
@@ -213,57 +135,58 @@ board_n_studies(const struct board *b)
 struct board_study *
 board_study_at(const struct board *b, unsigned i)
 {
+	assert(i < b->n_studies);
 	return b->studies[i];
 }
 
-/* Where ${uid} stands, or would stand. */
-static unsigned
-place_of(const struct board *b, const char *uid, bool *ret_found)
+bool
+board_find_study(const struct board *b, const char *uid, unsigned *ret)
 {
-	unsigned lo = 0;
-	unsigned hi = b->n_studies;
-	*ret_found = false;
-	while (lo < hi) {
-		unsigned mid = lo + (hi - lo) / 2;
-		int c = strcmp(b->studies[mid]->uid, uid);
-		if (c == 0) {
-			*ret_found = true;
-			return mid;
+	unsigned from = 0;
+	unsigned to = b->n_studies;
+	while (from < to) {
+		unsigned mid = from + (to - from) / 2;
+		int d = strcmp(uid, b->studies[mid]->uid);
+		if (d == 0) {
+			*ret = mid;
+			return true;
 		}
-		if (c < 0)
-			lo = mid + 1;
+		if (d < 0)
+			to = mid;
 		else
-			hi = mid;
+			from = mid + 1;
 	}
-	return lo;
+	*ret = from;
+	return false;
 }
 
 struct board_study *
 board_study(const struct board *b, const char *uid)
 {
-	bool found = false;
-	unsigned i = place_of(b, uid, &found);
-	return found ? b->studies[i] : NULL;
+	unsigned at = 0;
+	return board_find_study(b, uid, &at) ? b->studies[at] : NULL;
 }
 
 struct board_study *
 board_add_study(struct board *b, const char *uid)
 {
-	bool found = false;
-	unsigned i = place_of(b, uid, &found);
-	if (found)
-		return b->studies[i];
-	struct board_study *s = mem_new(struct board_study);
-	(void)str_copy(s->uid, UID_SIZE, uid);
-	s->state = STUDY_QUEUED;
+	unsigned at = 0;
+	if (board_find_study(b, uid, &at))
+		return b->studies[at];
 	if (b->n_studies == b->cap_studies) {
-		b->cap_studies = b->cap_studies == 0 ? 64 : 2 * b->cap_studies;
+		b->cap_studies = b->cap_studies == 0 ? 64 :
+						       2 * b->cap_studies;
 		b->studies = mem_grow(b->studies, b->cap_studies,
-		    sizeof(b->studies[0]));
+		    sizeof(struct board_study *));
 	}
-	memmove(&b->studies[i + 1], &b->studies[i],
-	    (b->n_studies - i) * sizeof(b->studies[0]));
-	b->studies[i] = s;
+	memmove(b->studies + at + 1, b->studies + at,
+	    (b->n_studies - at) * sizeof(struct board_study *));
+	struct board_study *s = mem_new(struct board_study);
+	bool whole = str_copy(s->uid, sizeof(s->uid), uid);
+	assert(whole); /* callers check UIDs: uid_is_valid */
+	(void)whole; /* only the assert reads it */
+	s->state = STUDY_QUEUED;
+	b->studies[at] = s;
 	b->n_studies++;
 	b->version++;
 	return s;
@@ -272,36 +195,29 @@ board_add_study(struct board *b, const char *uid)
 void
 board_drop_study(struct board *b, const char *uid)
 {
-	bool found = false;
-	unsigned i = place_of(b, uid, &found);
-	if (!found)
+	unsigned at = 0;
+	if (!board_find_study(b, uid, &at))
 		return;
-	mem_free(b->studies[i]);
+	mem_free(b->studies[at]);
 	b->n_studies--;
-	memmove(&b->studies[i], &b->studies[i + 1],
-	    (b->n_studies - i) * sizeof(b->studies[0]));
+	memmove(b->studies + at, b->studies + at + 1,
+	    (b->n_studies - at) * sizeof(struct board_study *));
 	b->version++;
 }
 
-const char *
-study_state_name(enum study_state s)
+bool
+board_same_patient(const struct patient *a, const struct patient *b)
 {
-	static const char *const names[] = {"queued", "fetching", "ready",
-	    "incomplete", "held", "failed"};
-	return names[s];
+	return str_eq(a->id, b->id) && str_eq(a->issuer, b->issuer) &&
+	    str_eq(a->name, b->name) &&
+	    str_eq(a->birth_date, b->birth_date) && str_eq(a->sex, b->sex);
 }
 
-const char *
-readiness_name(enum readiness r)
+bool
+board_case_is_current(const struct board_case *c, int64_t now_utc,
+    int64_t horizon_s)
 {
-	static const char *const names[] = {"none", "ready", "fetching",
-	    "queued", "failed"};
-	return names[r];
-}
-
-const char *
-want_kind_name(enum want_kind k)
-{
-	static const char *const names[] = {"no", "wanted", "held"};
-	return names[k];
+	return c->ours && !c->gone && case_is_on(&c->file) &&
+	    now_utc <= c->file.end_utc + CURRENT_AFTER_S &&
+	    c->file.start_utc <= now_utc + horizon_s;
 }

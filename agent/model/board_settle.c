@@ -1,183 +1,299 @@
 /* SPDX-License-Identifier: MIT */
-/* What follows from the rest of the board: pins, deadlines, readiness. */
-#include <stdio.h>
+/* What follows from cases, wants and studies: readiness, reasons, pins. */
+#include <string.h>
 
+#include "base/buf.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "model/board_priv.h"
 
-#define OVER_S (6 * 3600) /* after its end a case needs nothing more */
-#define PIN_S (12 * 3600) /* but its studies stay this long */
+/* how a wanted study counts for its case, the better first */
+enum rank { RANK_READY, RANK_FETCHING, RANK_QUEUED, RANK_FAILED, RANK_COUNT };
 
-static bool
-is_wanted_at(const struct board_case *c, int64_t now_utc, int64_t horizon_s,
-    int64_t after_s)
-{
-	return c->ours && !c->gone && case_is_on(&c->file) &&
-	    now_utc <= c->file.end_utc + after_s &&
-	    c->file.start_utc <= now_utc + horizon_s;
-}
+static const enum rank rank_of_state[] = {
+    [STUDY_QUEUED] = RANK_QUEUED,
+    [STUDY_FETCHING] = RANK_FETCHING,
+    [STUDY_READY] = RANK_READY,
+    [STUDY_INCOMPLETE] = RANK_QUEUED, /* a next try is planned */
+    [STUDY_HELD] = RANK_FAILED,
+    [STUDY_FAILED] = RANK_FAILED,
+};
 
-bool
-board_case_is_current(const struct board_case *c, int64_t now_utc,
-    int64_t horizon_s)
-{
-	return is_wanted_at(c, now_utc, horizon_s, OVER_S);
-}
+static const enum readiness readiness_of_rank[] = {
+    [RANK_READY] = READINESS_READY,
+    [RANK_FETCHING] = READINESS_FETCHING,
+    [RANK_QUEUED] = READINESS_QUEUED,
+    [RANK_FAILED] = READINESS_FAILED,
+};
 
-static void
-pin(struct board *b, const struct board_case *c)
-{
-	for (unsigned i = 0; i < c->n_wants; i++) {
-		if (c->wants[i].kind != WANT_YES)
-			continue;
-		struct board_study *s = board_add_study(b,
-		    c->wants[i].study_uid);
-		s->n_cases++;
-		if (s->deadline_utc == 0 ||
-		    c->file.start_utc < s->deadline_utc)
-			s->deadline_utc = c->file.start_utc;
-	}
-}
+/* the studies a case wants, counted; the first of each rank speaks for it */
+struct tally {
+	unsigned n[RANK_COUNT];
+	unsigned total;
+	const struct board_want *first[RANK_COUNT];
+	bool id_only;
+};
 
-/* What a case's studies come to. */
-struct sum {
-	unsigned wanted, ready, fetching, queued, failed, held;
-	unsigned here, listed; /* instances */
-	const struct board_study *worst; /* of the failed ones */
-	const char *held_reason;
+struct verdict {
+	enum readiness readiness;
+	struct buf reason;
+};
+
+/* what board_settle derives for a study */
+struct pin {
+	unsigned n_cases;
+	int64_t deadline_utc;
 };
 
 static void
-add_study(struct sum *s, const struct board_study *st)
+count_wants(const struct board *b, const struct board_case *c,
+    struct tally *t)
 {
-	s->here += st->instances;
-	s->listed += st->expected;
-	switch (st->state) {
-	case STUDY_READY:
-		s->ready++;
-		return;
-	case STUDY_FETCHING:
-		s->fetching++;
-		return;
-	case STUDY_QUEUED:
-		s->queued++;
-		return;
-	case STUDY_INCOMPLETE:
-	case STUDY_FAILED:
-	case STUDY_HELD:
-		s->failed++;
-		s->worst = st;
-		return;
-	}
-}
-
-static struct sum
-sum_up(const struct board *b, const struct board_case *c)
-{
-	struct sum s = {0};
+	*t = (struct tally){0};
 	for (unsigned i = 0; i < c->n_wants; i++) {
 		const struct board_want *w = &c->wants[i];
-		if (w->kind == WANT_HELD) {
-			s.held++;
-			s.held_reason = w->reason;
-		}
-		if (w->kind != WANT_YES)
+		if (w->kind == WANT_NO)
 			continue;
-		s.wanted++;
-		const struct board_study *st = board_study(b, w->study_uid);
-		if (st == NULL)
-			s.queued++;
-		else
-			add_study(&s, st);
+		enum rank r = RANK_FAILED; /* WANT_HELD */
+		if (w->kind == WANT_YES) {
+			const struct board_study *s = board_study(b,
+			    w->study_uid);
+			r = s == NULL ? RANK_QUEUED : rank_of_state[s->state];
+			if (s != NULL && s->state == STUDY_INCOMPLETE &&
+			    s->tries > 0) /* the last try fell short */
+				r = RANK_FAILED;
+			t->id_only |= w->id_only;
+		}
+		if (t->n[r] == 0)
+			t->first[r] = w;
+		t->n[r]++;
+		t->total++;
 	}
-	return s;
 }
 
+/* "312 of 625 instances here: why", or less where less is known. */
 static void
-say(struct board_case *c, enum readiness r, const char *reason)
+say_study(struct buf *r, const struct board *b, const struct board_want *w)
 {
-	c->readiness = r;
-	(void)str_copy(c->reason, sizeof(c->reason), reason);
+	if (w->kind == WANT_HELD) {
+		buf_addf(r, "held: %s",
+		    w->reason[0] != '\0' ? w->reason : "another patient");
+		return;
+	}
+	const struct board_study *s = board_study(b, w->study_uid);
+	if (s == NULL) {
+		buf_add_str(r, "queued");
+		return;
+	}
+	bool some = s->expected > 0 && s->state != STUDY_HELD &&
+	    (s->instances > 0 || s->state == STUDY_FETCHING);
+	if (some)
+		buf_addf(r, "%u of %u instances here", s->instances,
+		    s->expected);
+	/* "queued" is implied by what a study waits for */
+	bool plain = s->reason[0] == '\0' || s->state == STUDY_HELD ||
+	    s->state == STUDY_FAILED;
+	if (!some && plain)
+		buf_add_str(r, study_state_name(s->state));
+	if (s->reason[0] != '\0')
+		buf_addf(r, "%s%s", some || plain ? ": " : "", s->reason);
 }
 
-/* Not one that needs images now: why. */
+/* "1 failed: why", for the studies of one rank. */
+static void
+say_rank(struct buf *r, const struct board *b, const struct tally *t,
+    enum rank rank)
+{
+	static const char *const words[] = {
+	    [RANK_READY] = "ready",
+	    [RANK_FETCHING] = "fetching",
+	    [RANK_QUEUED] = "queued",
+	    [RANK_FAILED] = "failed",
+	};
+	struct buf one;
+	buf_init(&one, 4 * BOARD_REASON_SIZE);
+	say_study(&one, b, t->first[rank]);
+	const char *why = buf_str(&one);
+	size_t n = strlen(words[rank]);
+	buf_addf(r, "; %u %s", t->n[rank], words[rank]);
+	if (str_eq(why, words[rank]))
+		why = "";
+	else if (str_starts(why, words[rank]) && why[n] == ':')
+		why += n + 2; /* "failed: why" repeats the word */
+	if (why[0] != '\0')
+		buf_addf(r, ": %s", why);
+	buf_done(&one);
+}
+
+/* Tell how far the studies are; the worst of them decides. */
+static enum readiness
+say_studies(struct buf *r, const struct board *b, const struct tally *t)
+{
+	enum rank worst = RANK_FAILED;
+	while (t->n[worst] == 0)
+		worst--;
+	if (worst == RANK_READY && t->total == 1) {
+		buf_add_str(r, "1 study ready");
+	} else if (worst == RANK_READY) {
+		buf_addf(r, "%u studies ready", t->total);
+	} else if (t->total == 1) {
+		say_study(r, b, t->first[worst]);
+	} else {
+		buf_addf(r, "%u of %u studies ready", t->n[RANK_READY],
+		    t->total);
+		for (enum rank k = RANK_FAILED; k > RANK_READY; k--)
+			if (t->n[k] > 0)
+				say_rank(r, b, t, k);
+	}
+	if (t->id_only)
+		buf_add_str(r, "; identity by identifier only");
+	return readiness_of_rank[worst];
+}
+
+/* Why a case needs nothing, or NULL when it may. */
 static const char *
-idle_reason(const struct board_case *c, int64_t now_utc, int64_t horizon_s)
+why_idle(const struct board_case *c, int64_t now_utc)
 {
 	if (!c->ours)
-		return "another theatre's case";
+		return "not our theatre";
 	if (c->gone)
 		return "no longer on the list";
-	if (!case_is_on(&c->file))
-		return case_status_name(c->file.status);
-	if (now_utc > c->file.end_utc + OVER_S)
-		return "over";
-	return c->file.start_utc > now_utc + horizon_s ?
-	    "beyond the horizon; asked for when it comes nearer" : NULL;
+	switch (c->file.status) {
+	case CASE_COMPLETED:
+		return "completed";
+	case CASE_CANCELLED:
+		return "cancelled";
+	case CASE_NOSHOW:
+		return "patient did not come";
+	case CASE_BOOKED:
+	case CASE_STARTED:
+		break;
+	}
+	return now_utc > c->file.end_utc + CURRENT_AFTER_S ? "over" : NULL;
 }
 
+/* A question that failed stays failed while it is asked again. Studies that
+ * one of several archives named are told, but cannot make the case ready. */
 static void
-say_pending(struct board_case *c, const struct sum *s)
-{
-	char text[BOARD_REASON_SIZE];
-	if (s->queued > 0)
-		(void)snprintf(text, sizeof(text),
-		    "%u of %u studies ready; %u waiting", s->ready, s->wanted,
-		    s->queued);
-	else
-		(void)snprintf(text, sizeof(text),
-		    "%u of %u instances here", s->here, s->listed);
-	say(c, s->queued > 0 ? READINESS_QUEUED : READINESS_FETCHING, text);
-}
-
-static void
-settle_case(struct board *b, struct board_case *c, int64_t now_utc,
+judge_unanswered(struct verdict *v, const struct board_case *c, bool is_early,
     int64_t horizon_s)
 {
-	const char *idle = idle_reason(c, now_utc, horizon_s);
-	struct sum s = sum_up(b, c);
-	char text[BOARD_REASON_SIZE];
-	if (idle != NULL) {
-		say(c, READINESS_NONE, idle);
-	} else if (s.held > 0) {
-		say(c, READINESS_FAILED, s.held_reason);
-	} else if (s.failed > 0) {
-		(void)snprintf(text, sizeof(text), "%.300s",
-		    s.worst->reason[0] != '\0' ? s.worst->reason :
-		    study_state_name(s.worst->state));
-		say(c, READINESS_FAILED, text);
-	} else if (s.wanted > 0 && s.ready < s.wanted) {
-		say_pending(c, &s);
-	} else if (c->asked == ASKED_FAILED && c->answered_utc == 0 &&
-	    s.wanted == 0) {
-		say(c, READINESS_FAILED, c->ask_reason);
-	} else if (s.wanted > 0) {
-		(void)snprintf(text, sizeof(text), "%u %s, %u instances",
-		    s.wanted, s.wanted == 1 ? "study" : "studies", s.here);
-		say(c, READINESS_READY, text);
-	} else if (c->answered_utc == 0) {
-		say(c, READINESS_QUEUED, "the archive is being asked");
+	v->readiness = READINESS_QUEUED;
+	if (c->asked == ASKED_FAILED ||
+	    (c->asked == ASKED_NOW && c->ask_reason[0] != '\0')) {
+		v->readiness = READINESS_FAILED;
+		buf_add_str(&v->reason, c->ask_reason[0] != '\0' ?
+		    c->ask_reason : "the archive did not answer");
+	} else if (c->asked == ASKED_NOW) {
+		buf_add_str(&v->reason, "asking the archive");
+	} else if (is_early) {
+		buf_addf(&v->reason, "waiting: starts in more than %lld h",
+		    (long long)(horizon_s / 3600));
 	} else {
-		say(c, READINESS_NONE,
-		    "the archive answered; nothing is needed");
+		buf_add_str(&v->reason, "the archive is not asked yet");
+	}
+}
+
+static void
+judge_answered(struct verdict *v, const struct board *b,
+    const struct board_case *c, const struct tally *t)
+{
+	if (t->total > 0)
+		v->readiness = say_studies(&v->reason, b, t);
+	else if (c->n_wants == 0)
+		buf_add_str(&v->reason, "the archive has no study");
+	else
+		buf_addf(&v->reason, "nothing relevant among %u stud%s",
+		    c->n_wants, c->n_wants == 1 ? "y" : "ies");
+	if (c->asked == ASKED_FAILED && c->ask_reason[0] != '\0')
+		buf_addf(&v->reason, "; asking again failed: %s",
+		    c->ask_reason);
+}
+
+static void
+judge_case(struct verdict *v, const struct board *b,
+    const struct board_case *c, int64_t now_utc, int64_t horizon_s)
+{
+	struct tally t;
+	v->readiness = READINESS_NONE;
+	const char *idle = why_idle(c, now_utc);
+	count_wants(b, c, &t);
+	if (idle != NULL) {
+		buf_add_str(&v->reason, idle);
+	} else if (c->asked == ASKED_ANSWERED || c->answered_utc != 0) {
+		judge_answered(v, b, c, &t);
+	} else {
+		judge_unanswered(v, c, c->file.start_utc > now_utc + horizon_s,
+		    horizon_s);
+		if (t.total > 0) {
+			buf_add_str(&v->reason, "; ");
+			(void)say_studies(&v->reason, b, &t); /* see above */
+		}
+	}
+}
+
+/* Write the verdict down; true when it is a new one. */
+static bool
+settle_case(const struct board *b, struct board_case *c, int64_t now_utc,
+    int64_t horizon_s)
+{
+	struct verdict v;
+	buf_init(&v.reason, 8 * BOARD_REASON_SIZE);
+	judge_case(&v, b, c, now_utc, horizon_s);
+	char reason[BOARD_REASON_SIZE];
+	(void)str_copy(reason, sizeof(reason), buf_str(&v.reason)); /* cut */
+	buf_done(&v.reason);
+	bool changed = v.readiness != c->readiness ||
+	    !str_eq(reason, c->reason);
+	c->readiness = v.readiness;
+	memcpy(c->reason, reason, sizeof(c->reason));
+	return changed;
+}
+
+/* Completed ones count too: surgeons look again afterwards. */
+static bool
+holds_pins(const struct board_case *c, int64_t now_utc, int64_t horizon_s)
+{
+	return c->ours && !c->gone && c->file.status != CASE_CANCELLED &&
+	    c->file.status != CASE_NOSHOW &&
+	    c->file.start_utc <= now_utc + horizon_s &&
+	    now_utc <= c->file.end_utc + PINNED_AFTER_S;
+}
+
+static void
+pin_wants(const struct board *b, const struct board_case *c, struct pin *pins)
+{
+	for (unsigned i = 0; i < c->n_wants; i++) {
+		unsigned at = 0;
+		if (c->wants[i].kind != WANT_YES ||
+		    !board_find_study(b, c->wants[i].study_uid, &at))
+			continue;
+		/* cases come by start: the first one is the earliest */
+		if (pins[at].n_cases == 0)
+			pins[at].deadline_utc = c->file.start_utc;
+		pins[at].n_cases++;
 	}
 }
 
 void
 board_settle(struct board *b, int64_t now_utc, int64_t horizon_s)
 {
-	for (unsigned i = 0; i < b->n_studies; i++) {
-		b->studies[i]->n_cases = 0;
-		b->studies[i]->deadline_utc = 0;
-	}
-	for (unsigned i = 0; i < b->n_cases; i++)
-		if (is_wanted_at(b->cases[i], now_utc, horizon_s, PIN_S))
-			pin(b, b->cases[i]);
+	bool changed = false;
+	struct pin *pins = mem_new_n(struct pin, b->n_studies + 1);
 	for (unsigned i = 0; i < b->n_cases; i++) {
 		struct board_case *c = b->cases[i];
-		enum readiness before = c->readiness;
-		settle_case(b, c, now_utc, horizon_s);
-		if (c->readiness != before)
-			b->version++;
+		changed |= settle_case(b, c, now_utc, horizon_s);
+		if (holds_pins(c, now_utc, horizon_s))
+			pin_wants(b, c, pins);
 	}
+	for (unsigned i = 0; i < b->n_studies; i++) {
+		struct board_study *s = b->studies[i];
+		changed |= s->n_cases != pins[i].n_cases ||
+		    s->deadline_utc != pins[i].deadline_utc;
+		s->n_cases = pins[i].n_cases;
+		s->deadline_utc = pins[i].deadline_utc;
+	}
+	mem_free(pins);
+	if (changed)
+		b->version++;
 }

@@ -59,19 +59,21 @@ count_parts(const char *s)
 	return n;
 }
 
-/* Split a '\' list of UIDs in place. A UID key with a wildcard (not allowed,
- * but seen: "*") means any. */
+/* Split a '\' list of UIDs in place; empty ones do not count, they must not
+ * end the list nor make it mean any. A UID key with a wildcard (not allowed,
+ * but seen: "*") does mean any. */
 static unsigned
 split(char *list, const char **into)
 {
 	unsigned n = 0;
-	for (char *p = list; p != NULL && *p != '\0';) {
+	for (char *p = list; p != NULL;) {
 		char *next = strchr(p, '\\');
 		if (next != NULL)
 			*next++ = '\0';
 		if (strpbrk(p, "*?") != NULL)
 			return 0;
-		into[n++] = str_trim(p);
+		if (str_trim(p)[0] != '\0')
+			into[n++] = p;
 		p = next;
 	}
 	return n;
@@ -109,13 +111,28 @@ read_uids(struct query *q)
 	q->sel.n_instance_uids = n[2];
 }
 
+/* What to retrieve is named by single UIDs or lists, PS3.4 C.4.2.1.4; "*" is
+ * as good as absent. */
+static bool
+names_by_wildcard(const struct attrs *keys)
+{
+	static const uint32_t tags[] = {TAG_STUDY_UID, TAG_SERIES_UID,
+	    TAG_SOP_INSTANCE};
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		const char *value = attrs_value(keys, tags[i]);
+		if (strpbrk(value, "*?") != NULL && !str_eq(value, "*"))
+			return true;
+	}
+	return false;
+}
+
 /* Narrow by patient and date where the index can; matching proper is done
  * on every row all the same. */
 static void
 narrow(struct query *q)
 {
 	const char *id = attrs_value(&q->keys, TAG_PATIENT_ID);
-	if (id[0] != '\0' && strpbrk(id, "*?\\") == NULL)
+	if (id[0] != '\0' && id[0] != ' ' && strpbrk(id, "*?\\") == NULL)
 		q->sel.patient_id = id;
 	const char *date = attrs_value(&q->keys, TAG_STUDY_DATE);
 	const char *dash = strchr(date, '-');
@@ -133,6 +150,14 @@ narrow(struct query *q)
 	}
 	q->sel.date_from = q->from;
 	q->sel.date_to = q->to;
+}
+
+/* Returns 1. */
+static int
+refuse(struct err *e, const char *why)
+{
+	(void)err_set(e, ERR_PARSE, 0, "%s", why);
+	return 1;
 }
 
 int
@@ -153,9 +178,14 @@ query_read(struct query *q, const char *class_uid, uint16_t *ret_status,
 	}
 	if (q->sel.level == INDEX_PATIENT && !patient_root) {
 		*ret_status = DIMSE_IDENTIFIER_MISMATCH;
-		(void)err_set(e, ERR_PARSE, 0,
+		return refuse(e,
 		    "query level: PATIENT is not in the study root");
-		return 1;
+	}
+	bool find = str_in_list(CLASS_PATIENT_FIND "," CLASS_STUDY_FIND,
+	    class_uid);
+	if (!find && names_by_wildcard(&q->keys)) {
+		*ret_status = DIMSE_IDENTIFIER_MISMATCH;
+		return refuse(e, "retrieve: want UIDs, have a wildcard");
 	}
 	read_uids(q);
 	narrow(q);

@@ -140,10 +140,11 @@ read_header(struct store_writer *w, const char *syntax, struct attrs *ret,
 	}
 }
 
-/* The object must be what the command says and of the study that was asked
- * for: a UID from a data set is never trusted further. */
+/* The object must be what the command says, of the study that was asked for
+ * and of the series that lists it: a UID from a data set is never trusted
+ * further. */
 static int
-check(const struct ticket *k, const struct intake_object *o,
+check(struct ticket *k, const struct intake_object *o,
     const struct attrs *as, struct err *e)
 {
 	if (!str_eq(attrs_value(as, TAG_SOP_INSTANCE), o->instance_uid) ||
@@ -152,9 +153,15 @@ check(const struct ticket *k, const struct intake_object *o,
 		    "its SOP UIDs are not those of the C-STORE command");
 	if (!str_eq(attrs_value(as, TAG_STUDY_UID), k->study_uid))
 		return err_set(e, ERR_PARSE, 0, "it is of another study");
-	if (!uid_is_valid(attrs_value(as, TAG_SERIES_UID)))
+	const char *series_uid = attrs_value(as, TAG_SERIES_UID);
+	if (!uid_is_valid(series_uid))
 		return err_set(e, ERR_PARSE, 0,
 		    "series UID: want digits and dots, have none or others");
+	/* the same instance in two series would be two objects */
+	const struct ticket_line *l = ticket_line(k, o->instance_uid);
+	if (l == NULL || !str_eq(l->series_uid, series_uid))
+		return err_set(e, ERR_PARSE, 0,
+		    "it is of another series than the archive lists");
 	return 0;
 }
 
@@ -236,7 +243,8 @@ intake_take(struct intake *in, struct assoc *a, const struct intake_object *o,
 	if (k != NULL) {
 		w = store_begin(in->st, o->class_uid, o->instance_uid,
 		    o->syntax, &why);
-		status = DIMSE_OUT_OF_RESOURCES;
+		status = why.code == ERR_FULL ? DIMSE_OUT_OF_RESOURCES :
+		    DIMSE_UNABLE;
 	}
 	int rc = assoc_receive_data(a, ARCHIVE_ANSWER_MS,
 	    w != NULL ? sink_store : sink_nothing, w, e);

@@ -40,6 +40,26 @@ outcome_failed(struct prefetch *p, unsigned i, const struct err *e)
 	(void)str_copy(h->last_error, sizeof(h->last_error), e->msg);
 }
 
+/* Whether a case other than ${c} wants the study: whose patient differs there
+ * may be this one's. */
+static bool
+others_want(const struct prefetch *p, const struct board_case *c,
+    const char *uid)
+{
+	int64_t now = clock_utc_s();
+	for (unsigned i = 0; i < board_n_cases(p->board); i++) {
+		const struct board_case *o = board_case_at(p->board, i);
+		if (o == c || !board_case_is_current(o, now,
+		    p->c.plan.horizon_s))
+			continue;
+		for (unsigned k = 0; k < o->n_wants; k++)
+			if (o->wants[k].kind == WANT_YES &&
+			    str_eq(o->wants[k].study_uid, uid))
+				return true;
+	}
+	return false;
+}
+
 /* What the archive found becomes studies and wants of the board. */
 static void
 put_wants(struct prefetch *p, struct board_case *c, const struct ask *k)
@@ -72,7 +92,8 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k)
 		    f->modalities);
 		(void)str_copy(s->archive, sizeof(s->archive),
 		    p->c.archives[f->archive].name);
-		if (f->kind == WANT_HELD && s->state != STUDY_READY) {
+		if (f->kind == WANT_HELD && s->state != STUDY_READY &&
+		    !others_want(p, c, f->uid)) {
 			s->state = STUDY_HELD;
 			(void)str_copy(s->reason, sizeof(s->reason),
 			    f->reason);
@@ -145,8 +166,7 @@ outcome_ask(struct job *j) /* job_fn, loop */
 			outcome_failed(p, i, &k->failed[i]);
 	}
 	struct board_case *c = board_case(p->board, k->file.id);
-	if (c != NULL && str_eq(c->file.patient.id, k->file.patient.id) &&
-	    str_eq(c->file.patient.issuer, k->file.patient.issuer))
+	if (c != NULL && c->epoch == k->epoch)
 		take_answer(p, c, k);
 	else if (c != NULL)
 		c->asked = ASKED_NEVER; /* it changed meanwhile */
@@ -161,9 +181,13 @@ outcome_ask(struct job *j) /* job_fn, loop */
 static void
 take_end(struct board_study *s, const struct fetch *f)
 {
-	s->instances = f->instances;
-	s->bytes = f->bytes;
-	s->expected = atomic_load(&f->expected);
+	/* a try that ended before the archive's list says nothing of what is
+	 * here from earlier ones */
+	if (atomic_load(&f->expected) > 0) {
+		s->instances = f->instances;
+		s->bytes = f->bytes;
+		s->expected = atomic_load(&f->expected);
+	}
 	if (f->end == FETCH_READY) {
 		s->state = STUDY_READY;
 		s->tries = 0;
@@ -175,10 +199,7 @@ take_end(struct board_study *s, const struct fetch *f)
 	}
 	stats_add(STAT_FETCHES_FAILED, 1);
 	s->tries++;
-	s->state = f->end == FETCH_INCOMPLETE ? STUDY_INCOMPLETE :
-	    STUDY_FAILED;
-	if (f->end == FETCH_FULL && f->instances > 0)
-		s->state = STUDY_INCOMPLETE;
+	s->state = s->instances > 0 ? STUDY_INCOMPLETE : STUDY_FAILED;
 	s->next_try_utc = clock_utc_s() + backoff_s(s->tries);
 	(void)str_copy(s->reason, sizeof(s->reason), f->reason);
 	log_warn("prefetch.study.not_ready",
@@ -219,10 +240,10 @@ outcome_progress(struct prefetch *p)
 	bool moved = false;
 	for (struct fetch *f = p->running; f != NULL; f = f->next) {
 		struct board_study *s = board_study(p->board, f->study_uid);
-		if (s == NULL)
-			continue;
 		unsigned here = atomic_load(&f->ticket.n_here);
 		unsigned all = atomic_load(&f->expected);
+		if (s == NULL || all == 0) /* not listed yet */
+			continue;
 		moved |= here != s->instances || all != s->expected;
 		s->instances = here;
 		s->expected = all;

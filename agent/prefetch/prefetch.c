@@ -53,6 +53,7 @@ begin_ask(struct prefetch *p, const struct board_case *bc)
 	    .stop = ask_stop};
 	k->p = p;
 	k->file = c->file;
+	k->epoch = c->epoch;
 	assoc_stop_init(&k->stop);
 	c->asked = ASKED_NOW;
 	p->n_asks++;
@@ -110,6 +111,17 @@ may_ask(const struct prefetch *p)
 	return p->c.n_archives > 0;
 }
 
+/* The bytes that a study still needs, as its objects so far let expect. While
+ * none is here, room for one: a high guess would evict what others need or
+ * never fit, a low one is corrected at the next try. */
+static uint64_t
+room_for(const struct board_study *s)
+{
+	if (s->instances == 0 || s->expected <= s->instances)
+		return ROOM_GUESS;
+	return (s->expected - s->instances) * (s->bytes / s->instances);
+}
+
 static void
 try_fetch(struct prefetch *p, const struct plan_step *step)
 {
@@ -119,10 +131,8 @@ try_fetch(struct prefetch *p, const struct plan_step *step)
 	if (!has_place(p, archive) ||
 	    !p->ports.may_fetch(p->ports.ctx, s->uid))
 		return;
-	uint64_t need = s->expected > s->instances ?
-	    (s->expected - s->instances) * ROOM_GUESS : ROOM_GUESS;
-	if (p->ports.make_room(p->ports.ctx, need, step->deadline_utc, why,
-	    sizeof(why))) {
+	if (p->ports.make_room(p->ports.ctx, room_for(s),
+	    step->deadline_utc, why, sizeof(why))) {
 		begin_fetch(p, s, archive);
 		return;
 	}
@@ -173,6 +183,7 @@ prefetch_look(struct prefetch *p)
 	unsigned n = plan_make(p->board, &p->c.plan, now,
 	    c.hour * 60 + c.min, steps, STEPS_MAX);
 	begin_due(p, steps, n, now);
+	plan_explain(steps, n, &p->c.plan);
 	probe_quiet_archives(p);
 	int64_t next = plan_next_utc(steps, n, now);
 	mem_free(steps);

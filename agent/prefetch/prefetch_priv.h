@@ -93,6 +93,7 @@ struct ask {
 	struct prefetch *p;
 	struct assoc_stop stop;
 	struct casefile file; /* a copy */
+	unsigned epoch; /* of the case when it was asked for */
 	/* results, owned by the worker until done */
 	struct found *found; /* owned */
 	unsigned n_found;

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "run/loop_priv.h"
+#include "run/run_priv.h"
 
 #define WATCH_S 1.0 /* where the system does not tell, we look this often */
 /* libev compares times in whole seconds, so a second write within the same

@@ -253,25 +253,30 @@ json_t *
 listing_why_study(const struct web_desk *d, const char *uid)
 {
 	const struct board_study *s = board_study(d->board, uid);
+	const struct board_want *last = NULL; /* says what the study is */
 	json_t *cases = json_array();
 	for (unsigned i = 0; i < board_n_cases(d->board); i++) {
 		const struct board_case *c = board_case_at(d->board, i);
 		const struct board_want *w = want_of(c, uid);
 		if (w == NULL)
 			continue;
+		last = w;
 		json_t *row = json_object();
 		put_str(row, "id", c->file.id);
 		put_time(row, "start", d->zone, c->file.start_utc);
 		put_verdict(row, w);
 		put_item(cases, row);
 	}
-	if (s == NULL && json_array_size(cases) == 0) {
+	if (s == NULL && last == NULL) {
 		json_decref(cases);
 		return NULL;
 	}
 	json_t *o = json_object();
 	put_str(o, "study", uid);
-	put_about(o, s);
+	if (last != NULL)
+		put_want_about(o, last, s);
+	else
+		put_about(o, s);
 	put_str(o, "state", s == NULL ? "" : study_state_name(s->state));
 	put_str(o, "reason", s == NULL ? "" : s->reason);
 	put_new(o, "cases", cases);

@@ -9,22 +9,22 @@
 
 #include <stdbool.h>
 
-/* name, what a person reads, whether trying again later may help */
+/* name, its text in logs and for people, whether trying again may help */
 #define ERR_CODES(X) \
-	X(NONE, "no error", 0) \
-	X(NOMEM, "out of memory", 1) \
-	X(INVAL, "not valid", 0) \
-	X(PARSE, "cannot be read", 0) \
-	X(IO, "input or output failed", 1) \
-	X(NET, "network failed", 1) \
-	X(TIMEOUT, "took too long", 1) \
-	X(PEER, "the peer refused or misbehaved", 1) \
-	X(FULL, "no room", 1) \
-	X(CORRUPT, "damaged", 0) \
-	X(CANCELLED, "cancelled", 0)
+	X(NONE, "none", "no error", 0) \
+	X(NOMEM, "nomem", "out of memory", 1) \
+	X(INVAL, "inval", "not valid", 0) \
+	X(PARSE, "parse", "cannot be read", 0) \
+	X(IO, "io", "input or output failed", 1) \
+	X(NET, "net", "network failed", 1) \
+	X(TIMEOUT, "timeout", "took too long", 1) \
+	X(PEER, "peer", "the peer refused or misbehaved", 1) \
+	X(FULL, "full", "no room", 1) \
+	X(CORRUPT, "corrupt", "damaged", 0) \
+	X(CANCELLED, "cancelled", "cancelled", 0)
 
 enum err_code {
-#define ERR_ENUM(name, text, retry) ERR_##name,
+#define ERR_ENUM(id, name, text, retry) ERR_##id,
 	ERR_CODES(ERR_ENUM)
 #undef ERR_ENUM
 };

@@ -22,7 +22,8 @@ int sock_listen(const char *host, uint16_t port, struct err *e);
 /* The port a listening socket has. */
 uint16_t sock_port(int fd);
 /* A listening unix socket at ${path} (mode 0600), replacing a stale one;
- * refuses when somebody answers there, or the path is over 100 bytes. */
+ * refuses (ERR_INVAL) when somebody answers there, when it is no socket, or
+ * the path is over 100 bytes. */
 int sock_listen_unix(const char *path, struct err *e);
 
 /* Accept; -1 with ERR_NONE in ${e} when nobody waits. ${peer} gets the

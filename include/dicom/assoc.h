@@ -24,6 +24,7 @@
 #define ASSOC_PDU_MS 30000 /* a PDU that has begun must be whole by then */
 #define ASSOC_SEND_MS 60000 /* about 1 MiB must leave within this */
 #define ASSOC_CLOSE_MS 2000 /* wait for the peer's close, then close */
+#define ASSOC_RATE_MIN 1024 /* bytes/s of a data set, waiting aside */
 
 struct assoc;
 
@@ -51,7 +52,8 @@ struct assoc_ask {
 	const char *calling, *called; /* AE titles */
 	const struct assoc_proposal *proposals;
 	unsigned n_proposals; /* up to PDU_CONTEXTS_MAX; ids are 1, 3, 5 .. */
-	struct assoc_stop *stop; /* may be NULL */
+	struct assoc_stop *stop; /* may be NULL; the connect itself is not
+	                          * interrupted */
 };
 
 /* Connect and negotiate. ERR_NET and ERR_TIMEOUT when nobody answers,
@@ -88,7 +90,8 @@ int assoc_receive(struct assoc *a, int64_t wait_ms, struct dimse *ret,
 
 /* Receive the data set that follows, each piece to ${sink}. 0 = all taken;
  * 1 = the sink refused (its error in ${e}) and the rest was drained; -1 as
- * above, the association is over. ${wait_ms} bounds each wait for a PDU. */
+ * above, the association is over. ${wait_ms} bounds each wait for a PDU,
+ * and all of them together but for 1 s each ASSOC_RATE_MIN received. */
 typedef int assoc_sink_fn(void *ctx, const void *p, size_t n, struct err *e);
 int assoc_receive_data(struct assoc *a, int64_t wait_ms, assoc_sink_fn *sink,
     void *ctx, struct err *e);

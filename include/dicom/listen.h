@@ -37,7 +37,8 @@ struct listen_ports {
 	void (*ready)(void *ctx, struct assoc *take);
 };
 
-#define LISTEN_HANDSHAKES_MAX 64 /* connections that have not asked yet */
+#define LISTEN_HANDSHAKES_MAX 64 /* connections that have not asked yet, or
+                                  * are leaving; above, the oldest goes */
 
 /* Listen at ${host} (numeric) and ${port} (0: any). A connection that has
  * not sent its whole request in ASSOC_ARTIM_MS is closed; an association

@@ -88,6 +88,8 @@ struct board_case {
 	struct casefile file;
 	char feed[33];
 	bool gone; /* its feed lists it no more: treated as cancelled */
+	unsigned epoch; /* rises when what a question depends on changes: an
+	                 * answer to an older question is thrown away */
 	/* written by prefetch */
 	bool ours; /* its room is this theatre */
 	enum asked asked;
@@ -111,9 +113,12 @@ void board_free(struct board **pp);
 uint64_t board_version(const struct board *b);
 void board_changed(struct board *b);
 
-/* Replace what ${feed} lists by ${n} cases (copied). A case that stays keeps
- * its wants; one whose patient changed is ASKED_NEVER again; one that
- * vanished is `gone` until its day (UTC) has ended, then dropped. */
+/* Replace what ${feed} lists by ${n} cases (copied; of two with one id the
+ * last counts). A case that stays keeps its wants; one whose patient changed
+ * in any field loses them and is ASKED_NEVER again; one whose procedure
+ * changed is asked again and keeps them meanwhile; one that vanished is
+ * `gone` until its day (UTC) has ended, then dropped. An id that another feed
+ * uses already becomes "id (feed)": ids on the board are unique. */
 void board_set_cases(struct board *b, const char *feed,
     const struct casefile *cases, unsigned n, int64_t now_utc);
 unsigned board_n_cases(const struct board *b);
@@ -138,9 +143,11 @@ bool board_case_is_current(const struct board_case *c, int64_t now_utc,
 
 /* Derive readiness, reasons, pins and deadlines. DESIGN 3.5: ready when every
  * wanted study is; none when answered and nothing wanted; else the worst of
- * failed > queued > fetching decides; held counts as failed; a case never
- * answered is queued, or failed with its ask_reason. Pins hold for every
- * current case of ours, and until end + 12 h. */
+ * failed > queued > fetching decides; held counts as failed, incomplete as
+ * queued; a case never answered is queued, or failed with its ask_reason.
+ * What needs nothing (not ours, cancelled, gone, over) is none, and says so.
+ * Pins hold for every current case of ours, and until end + 12 h, also when
+ * it was completed. */
 void board_settle(struct board *b, int64_t now_utc, int64_t horizon_s);
 
 const char *study_state_name(enum study_state s); /* "ready" */
@@ -148,8 +155,9 @@ const char *readiness_name(enum readiness r);
 const char *want_kind_name(enum want_kind k); /* "no" "wanted" "held" */
 
 /* A case's wants as a blob, so that a restart with a dead archive still
- * knows them; parsing damaged bytes is ERR_CORRUPT and changes nothing. Only
- * taken over when patient id and issuer are those of ${c}. */
+ * knows them; parsing damaged bytes is ERR_CORRUPT and changes nothing. They
+ * are taken over, with answered_utc, only when the patient is that of ${c} in
+ * every field (else 0 is returned and nothing changed); `asked` stays. */
 void board_format_wants(struct buf *b, const struct board_case *c);
 int board_parse_wants(struct board *b, struct board_case *c, const void *p,
     size_t n, struct err *e);

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Install what is missing, from one list: Debian and Ubuntu by apt, macOS by
-# Homebrew. Does nothing, quickly, when everything is there.
-# package on Debian : what it brings : formula on macOS ("-" = comes along)
+# Homebrew. Does nothing, quickly, when everything is there. `deps.sh demo`
+# leaves out what only tests need.
+# package on Debian : what it brings : formula on macOS ("-" = comes along) :
+# "t" = for tests only
 list='
 gcc:/usr/bin/gcc:-
 g++:/usr/bin/g++:-
@@ -11,7 +13,7 @@ dcmtk:/usr/bin/dcmqrscp:-
 libev-dev:/usr/include/ev.h:libev
 libsqlite3-dev:/usr/include/sqlite3.h:sqlite
 libcurl4-openssl-dev:curl/curl.h:curl
-libcmocka-dev:/usr/include/cmocka.h:cmocka
+libcmocka-dev:/usr/include/cmocka.h:cmocka:t
 libmicrohttpd-dev:microhttpd.h:libmicrohttpd
 libjansson-dev:jansson.h:jansson
 libinih-dev:/usr/include/ini.h:inih
@@ -21,12 +23,12 @@ libxxhash-dev:/usr/include/xxhash.h:xxhash
 zlib1g-dev:/usr/include/zlib.h:-
 curl:/usr/bin/curl:-
 python3:/usr/bin/python3:-
-orthanc:/usr/sbin/Orthanc:-
-dicom3tools:/usr/bin/dciodvfy:-
-shellcheck:/usr/bin/shellcheck:shellcheck
-mandoc:/usr/bin/mandoc:-
-procps:/usr/bin/pgrep:-
-npm:/usr/bin/npm:node
+orthanc:/usr/sbin/Orthanc:-:t
+dicom3tools:/usr/bin/dciodvfy:-:t
+shellcheck:/usr/bin/shellcheck:shellcheck:t
+mandoc:/usr/bin/mandoc:-:t
+procps:/usr/bin/pgrep:-:t
+npm:/usr/bin/npm:node:t
 '
 if [ "$(uname -s)" = Darwin ]; then
 	command -v brew >/dev/null || {
@@ -35,7 +37,7 @@ if [ "$(uname -s)" = Darwin ]; then
 	}
 	# shellcheck disable=SC2046 # one word each
 	brew install --quiet $(echo "$list" |
-		awk -F : 'NF == 3 && $3 != "-" { print $3 }')
+		awk -F : 'NF >= 3 && $3 != "-" { print $3 }')
 	exit
 fi
 multi=$(gcc -print-multiarch 2>/dev/null || dpkg --print-architecture)
@@ -44,6 +46,7 @@ for row in $list; do
 	package=${row%%:*}
 	rest=${row#*:}
 	file=${rest%%:*}
+	[ "${1:-}" = demo ] && [ "${row%:t}" != "$row" ] && continue
 	case $file in
 	/usr/bin/npm) command -v npm >/dev/null && continue ;;
 	/*) [ -e "$file" ] && continue ;;
