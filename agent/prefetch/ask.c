@@ -256,9 +256,8 @@ settle_identity(const struct ask *k, struct candidate *c)
 	if (c->f.id_only && c->f.kind == WANT_YES &&
 	    k->p->c.strict_identity)
 		c->f.kind = WANT_HELD;
-	(void)snprintf(c->f.reason, sizeof(c->f.reason), "%s%s%s%.220s",
-	    c->f.kind == WANT_HELD ? "held: " : "", c->agreed,
-	    tail[0] != '\0' ? "; " : "", tail);
+	(void)snprintf(c->f.reason, sizeof(c->f.reason), "%s%s%.220s",
+	    c->agreed, tail[0] != '\0' ? "; " : "", tail);
 }
 
 static void

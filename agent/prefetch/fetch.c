@@ -190,9 +190,9 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 	if (rc == 0 && here == all && all > 0)
 		rc = declare_ready(f, e);
 	else if (rc == 0)
-		rc = err_set(e, ERR_PEER, 0,
-		    "the archive sent %u of the %u instances it lists%s%s",
-		    here, all, t->said[0] != '\0' ? ": " : "", t->said);
+		rc = err_set(e, ERR_PEER, 0, "the archive did not send %s%s%s",
+		    here > 0 ? "the rest" : "what it lists",
+		    t->said[0] != '\0' ? ": " : "", t->said);
 	if (rc == 0) {
 		f->end = FETCH_READY;
 		return;
@@ -205,8 +205,8 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 	unsigned refused = atomic_load(&f->ticket.n_refused);
 	if (refused > 0 && !full)
 		(void)snprintf(f->reason, sizeof(f->reason),
-		    "%.200s; %u objects refused: not what was asked for",
-		    e->msg, refused);
+		    "%.200s; %u %s refused: not what was asked for",
+		    e->msg, refused, refused == 1 ? "object" : "objects");
 	else
 		(void)str_copy(f->reason, sizeof(f->reason), full ?
 		    "no room: the cache or the disk is full" : e->msg);

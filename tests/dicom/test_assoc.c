@@ -2,6 +2,10 @@
 /* Tests of dicom/assoc: what was agreed, stopping, asking and sending. */
 #include "assoc_fixture.h"
 
+#include <sched.h>
+
+#include "base/mem.h"
+
 static void
 test_assoc_contexts_are_found_by_class_and_syntax(void **state)
 {
@@ -72,16 +76,12 @@ test_assoc_stop_ends_a_receive_that_already_waits(void **state)
 	struct fix *f = *state;
 	struct waiter w = {.f = f};
 	pthread_t thread;
-	struct pollfd taken = {.fd = f->peer, .events = POLLOUT};
+	/* the clock counts its readings: the third is that of the wait */
+	raw_clock_start(0);
+	atomic_store(&raw_clock_step_ns, 1);
 	assert_int_equal(pthread_create(&thread, NULL, waiter_run, &w), 0);
-	/* half a PDU head: once it was read, the worker waits for more */
-	assert_int_equal(write(f->peer, "\x04\x00\x00", 3), 3);
-	int left = 1;
-	for (int i = 0; i < 1000000 && left > 0; i++) {
-		assert_int_equal(poll(&taken, 1, 0), 1);
-		assert_int_equal(recv(f->a->fd, &left, 1, MSG_PEEK |
-		    MSG_DONTWAIT) == 1 ? (left = 1) : (left = 0), left);
-	}
+	while (atomic_load(&raw_clock_ns) < CLOCK_S + 2)
+		(void)sched_yield(); /* only polite */
 
 	assoc_stop_ask(&f->stop);
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -120,6 +120,185 @@ test_assoc_stop_asked_before_holds_for_a_new_association(void **state)
 	assoc_stop_done(&other);
 }
 
+/* A peer that hears to the end, in a thread. */
+struct hearer {
+	int fd;
+	struct buf heard;
+};
+
+static void *
+hearer_run(void *ctx)
+{
+	struct hearer *h = ctx;
+	raw_read_end(h->fd, &h->heard);
+	return NULL;
+}
+
+/* The messages in what was heard, put together again; every PDU's length is
+ * checked against ${max} on the way. Returns the number of PDUs, 0 when a
+ * rule is broken. */
+static unsigned
+rejoin(const struct buf *heard, uint32_t max, struct buf *command,
+    struct buf *data)
+{
+	struct err e;
+	size_t at = 0;
+	unsigned n = 0;
+	bool command_ended = false, data_ended = false;
+	while (at + PDU_HEAD <= heard->len) {
+		enum pdu_type type = PDU_ABORT;
+		uint32_t len = 0;
+		struct pdv v = {0};
+		if (pdu_parse_head(heard->p + at, &type, &len, &e) != 0 ||
+		    type != PDU_DATA || len > max)
+			return 0;
+		struct cur c = cur_of(heard->p + at + PDU_HEAD, len);
+		if (pdu_next_pdv(&c, &v, &e) != 1 || v.context != 3)
+			return 0;
+		bool *ended = v.is_command ? &command_ended : &data_ended;
+		if (*ended || (v.n % 2 != 0 && !v.is_last) ||
+		    (!v.is_command && !command_ended))
+			return 0;
+		*ended = v.is_last;
+		if (v.n > 0)
+			buf_add(v.is_command ? command : data, v.p, v.n);
+		at += PDU_HEAD + len;
+		n++;
+	}
+	return at == heard->len && command_ended && data_ended ? n : 0;
+}
+
+static struct dimse
+a_store(void)
+{
+	struct dimse d = {.command = DIMSE_C_STORE_RQ, .message_id = 1,
+	    .has_data = true};
+	(void)str_copy(d.class_uid, UID_SIZE, MR_CLASS);
+	(void)str_copy(d.instance_uid, UID_SIZE, "1.2.3");
+	return d;
+}
+
+/* Send ${n} bytes to a peer that takes ${peer_max} a PDU. */
+static void
+send_and_check(struct fix *f, uint32_t peer_max, uint32_t real_max, size_t n)
+{
+	struct hearer h = {.fd = -1};
+	struct buf bytes, command, data;
+	struct dimse d = a_store();
+	pthread_t thread;
+	buf_init(&bytes, RAW_MAX);
+	buf_init(&command, RAW_MAX);
+	buf_init(&data, RAW_MAX);
+	buf_init(&h.heard, 2 * RAW_MAX);
+	for (size_t i = 0; i < n; i++)
+		buf_add_u8(&bytes, (uint8_t)(i * 31 + i / 251));
+	assoc_drop(&f->a);
+	sock_close(&f->peer);
+	f->a = raw_assoc(&f->peer, UL_STA6, peer_max, NULL);
+	assert_non_null(f->a);
+	h.fd = f->peer;
+	assert_int_equal(pthread_create(&thread, NULL, hearer_run, &h), 0);
+
+	int rc = assoc_send(f->a, 3, &d, n == 0 ? (const void *)"" : bytes.p,
+	    n, &f->e);
+	assoc_drop(&f->a);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+
+	assert_int_equal(rc, 0);
+	if (rejoin(&h.heard, real_max, &command, &data) == 0 ||
+	    data.len != n || (n > 0 && memcmp(data.p, bytes.p, n) != 0) ||
+	    dimse_parse(command.p, command.len, &d, &f->e) != 0)
+		fail_msg("peer max %u, %zu bytes", (unsigned)peer_max, n);
+	buf_done(&bytes);
+	buf_done(&command);
+	buf_done(&data);
+	buf_done(&h.heard);
+}
+
+static void
+test_assoc_send_cuts_to_the_peers_size(void **state)
+{
+	static const struct {
+		uint32_t asked, real;
+	} maxima[] = {
+	    {128, 128}, {129, 129}, {255, 255}, {16384, 16384},
+	    {131072, 131072}, {0, PDU_DATA_MAX}, /* no limit: ours */
+	    {0xFFFFFFFF, PDU_DATA_MAX},
+	    {1, ASSOC_PEER_MIN}, /* nonsense: what can be done */
+	};
+	static const size_t sizes[] = {0, 1, 2, 121, 122, 123, 244, 16377,
+	    16378, 16379, 131065, 131066, 131067, 300001};
+	struct fix *f = *state;
+	for (size_t m = 0; m < COUNT(maxima); m++)
+		for (size_t i = 0; i < COUNT(sizes); i++)
+			send_and_check(f, maxima[m].asked, maxima[m].real,
+			    sizes[i]);
+}
+
+static void
+test_assoc_send_five_megabytes_arrive_as_they_are(void **state)
+{
+	struct fix *f = *state;
+	send_and_check(f, 16384, 16384, 5 * 1024 * 1024 + 1);
+	send_and_check(f, 0, PDU_DATA_MAX, 5 * 1024 * 1024 + 1);
+}
+
+static void
+test_assoc_send_without_data_is_one_pdu(void **state)
+{
+	struct fix *f = *state;
+	struct dimse d = {.command = DIMSE_C_ECHO_RQ, .message_id = 3};
+	(void)str_copy(d.class_uid, UID_SIZE, ECHO_CLASS);
+
+	assert_int_equal(assoc_send(f->a, 1, &d, NULL, 0, &f->e), 0);
+
+	struct buf want;
+	buf_init(&want, 4096);
+	raw_command(&want, 1, 3, false);
+	(void)hear(f);
+	assert_int_equal(f->heard.len, want.len);
+	assert_memory_equal(f->heard.p, want.p, want.len);
+	buf_done(&want);
+}
+
+/* What the peer took before it stopped reading must not be completed by an
+ * abort that it would take for the rest of the data set. */
+static void
+test_assoc_send_to_a_peer_that_does_not_read_ends_torn(void **state)
+{
+	struct fix *f = *state;
+	struct dimse d = a_store();
+	uint8_t *bytes = mem_new_n(uint8_t, 4 * 1024 * 1024);
+	memset(bytes, 0xEE, 4 * 1024 * 1024);
+	raw_clock_start(2 * ASSOC_SEND_MS);
+
+	int rc = assoc_send(f->a, 3, &d, bytes, 4 * 1024 * 1024, &f->e);
+
+	assert_int_equal(rc, -1);
+	assert_int_equal(f->e.code, ERR_TIMEOUT);
+	assert_false(assoc_is_open(f->a));
+	assoc_abort(&f->a);
+	raw_read_end(f->peer, &f->heard);
+	/* an abort is 07 00 00 00 00 04 */
+	assert_true(f->heard.len > 1000);
+	assert_int_not_equal(f->heard.p[f->heard.len - 10], PDU_ABORT);
+	mem_free(bytes);
+}
+
+static void
+test_assoc_send_to_a_peer_that_left_fails(void **state)
+{
+	struct fix *f = *state;
+	struct dimse d = a_store();
+	sock_close(&f->peer);
+
+	assert_int_equal(assoc_send(f->a, 3, &d, "ab", 2, &f->e), -1);
+
+	assert_int_equal(f->e.code, ERR_NET);
+	assert_false(assoc_is_open(f->a));
+	assert_int_equal(assoc_send(f->a, 3, &d, "ab", 2, &f->e), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -131,6 +310,11 @@ main(void)
 	    TEST(test_assoc_stop_ends_a_receive_that_already_waits),
 	    TEST(test_assoc_stop_is_heeded_though_data_has_come),
 	    TEST(test_assoc_stop_asked_before_holds_for_a_new_association),
+	    TEST(test_assoc_send_cuts_to_the_peers_size),
+	    TEST(test_assoc_send_five_megabytes_arrive_as_they_are),
+	    TEST(test_assoc_send_without_data_is_one_pdu),
+	    TEST(test_assoc_send_to_a_peer_that_does_not_read_ends_torn),
+	    TEST(test_assoc_send_to_a_peer_that_left_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 # - an identifier with a wildcard or a backslash is never asked for;
 # - where only the identifier can be compared the study is fetched and marked,
 #   and held with strict_identity;
-# - a corrected row sets it right.
+# - a corrected row sets it right, whatever another row says.
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 need python3 findscu curl
@@ -54,13 +54,17 @@ api status | json "d['cache']['instances']" | grep -qx 0 ||
 "$CLI" -S "$STATE/control.sock" why date | grep -qi 'birth date differs' ||
 	fail "the command does not say why"
 
-# corrected, and one where only the identifier is known
+# corrected beside another wrong row of the same identifier, and one where only
+# the identifier is known
 list <<END
+wrong,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220101,Closure of VSD
 date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220726,Closure of VSD
 only,$at,Theatre 6,UD4101108,,,,Fontan
 END
 wait_case date ready 30
 wait_case only ready 30
+wait_case wrong failed 10
+is_readiness date ready || fail "a wrong row takes a right one's studies"
 api cases | json "[[s['identifier_only'] for s in c['studies']]
 	for c in d if c['id'] in ('date', 'only')]" >"$T/only.txt"
 grep -qF '[[False, False], [True]]' "$T/only.txt" ||

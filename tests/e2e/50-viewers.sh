@@ -83,6 +83,7 @@ move() {
 	shift 3
 	rm -rf "$T/moved"
 	mkdir "$T/moved"
+	# shellcheck disable=SC2086 # words of options
 	[ -z "$listen" ] || listener $listen
 	from=$(date +%s)
 	# shellcheck disable=SC2086

@@ -24,9 +24,7 @@ at=$(in_hours 6)
 	echo "star,$at,,Theatre 6,SECRETID*,,,,,x,,"
 	echo "row,LINDQVIST,,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220726,,x,,"
 } >"$T/list.csv"
-AGENT_FLAGS="-v -D all"
-"$PROG" -n $AGENT_FLAGS -c "$T/agent.conf" >/dev/null 2>&1 ||
-	AGENT_FLAGS=-v
+AGENT_FLAGS=-v
 start_agent
 wait_case CASE-1002 ready 30
 wait_case held failed 30

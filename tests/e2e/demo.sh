@@ -32,8 +32,8 @@ python3 tests/e2e/progress.py "http://127.0.0.1:$WEB_PORT" 80 ||
 say "3. What stays away, and why"
 while read -r word uid _; do
 	[ "$word" = unwanted ] || continue
-	api "why?study=$uid" | json "'   %s %s %-26s %s: %s' % (
-		d['date'], d['modalities'][0], d['description'],
+	api "why?study=$uid" | json "'   %s %-26s %s: %s' % (
+		d['date'], d['description'],
 		d['cases'][0]['id'], d['cases'][0]['reasons'][-1])" || fail "no reason is told"
 	curl -sf "http://127.0.0.1:$WEB_PORT/api/studies/$uid" >/dev/null &&
 		fail "an unwanted study was fetched"

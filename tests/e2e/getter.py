@@ -3,8 +3,9 @@
 
 usage: getter.py PORT TITLE FOLDER [STUDY...]
 Asks for these studies, else for every study that the objects under FOLDER
-name, proposing one context a (class, syntax) of those objects, and prints "UID SYNTAX BYTES SHA256" for each object that comes. With the port
-"file" it prints what is in the folder instead."""
+name, proposing one context a (class, syntax) of those objects, and prints
+"UID SYNTAX BYTES SHA256" for each object that comes. With the port "file" it
+prints what is in the folder instead."""
 import argparse
 import hashlib
 import socket
