@@ -16,6 +16,7 @@ struct loading {
 	struct index_reader *reader;
 	bool clean; /* the last stop was */
 	unsigned bad_rows;
+	unsigned unread; /* the system failed, the object may be whole */
 	int rc;
 	struct err *e;
 };
@@ -50,6 +51,10 @@ on_object(void *ctx, const struct index_row *row) /* index_row_fn */
 		store_unmap(&m);
 		l->c->ports.learn(l->c->ports.ctx, row->class_uid,
 		    row->syntax);
+		return true;
+	}
+	if (e.code != ERR_CORRUPT) { /* nothing goes for want of memory */
+		l->unread++;
 		return true;
 	}
 	l->bad_rows++;
@@ -117,6 +122,9 @@ cache_load(struct cache *c, struct err *e)
 	index_reader_close(&l.reader);
 	if (rc != 0)
 		return -1;
+	if (l.unread > 0)
+		log_warn("cache.load.unread", "instances=%u action=kept",
+		    l.unread);
 	store_set_held(c->st, totals.bytes);
 	stats_add(STAT_SWEPT_FILES, removed);
 	stats_add(STAT_SWEPT_ROWS, l.bad_rows);

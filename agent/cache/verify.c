@@ -12,6 +12,7 @@ struct verification {
 	struct job job; /* first */
 	struct cache *c;
 	unsigned good, bad;
+	unsigned unread; /* the system failed, the object may be whole */
 	struct err e;
 	bool failed;
 };
@@ -29,6 +30,8 @@ on_object(void *ctx, const struct index_row *row) /* index_row_fn */
 	if (store_map(v->c->st, &o, true, &m, &e) == 0) {
 		store_unmap(&m);
 		v->good++;
+	} else if (e.code != ERR_CORRUPT) {
+		v->unread++;
 	} else {
 		v->bad++;
 		cache_damaged(v->c, row->study_uid, row->name);
@@ -41,7 +44,9 @@ verification_work(struct job *j) /* job_fn, worker */
 {
 	struct verification *v = (struct verification *)j;
 	struct index_select sel = {.level = INDEX_INSTANCE, .unready = true};
-	struct index_reader *r = index_reader_open(v->c->ix, &v->e);
+	/* what was withdrawn before is not found missing again */
+	struct index_reader *r = index_flush(v->c->ix, &v->e) != 0 ? NULL :
+	    index_reader_open(v->c->ix, &v->e);
 	v->failed = r == NULL ||
 	    index_select(r, &sel, on_object, v, &v->e) != 0;
 	index_reader_close(&r);
@@ -55,8 +60,8 @@ verification_done(struct job *j) /* job_fn, loop */
 	if (v->failed)
 		log_error("cache.verify.failed", "error='%s'", v->e.msg);
 	else
-		log_info("cache.verify.done", "whole=%u damaged=%u", v->good,
-		    v->bad);
+		log_info("cache.verify.done", "whole=%u damaged=%u unread=%u",
+		    v->good, v->bad, v->unread);
 	mem_free(v);
 }
 

@@ -165,6 +165,15 @@ check(struct ticket *k, const struct intake_object *o,
 	return 0;
 }
 
+/* What the archive is told: only "no room" pauses the whole retrieval. */
+static uint16_t
+status_of(enum err_code code)
+{
+	if (code == ERR_FULL)
+		return DIMSE_OUT_OF_RESOURCES;
+	return code == ERR_PARSE ? DIMSE_IDENTIFIER_MISMATCH : DIMSE_UNABLE;
+}
+
 /* From the written bytes to a kept object. */
 static uint16_t
 keep(struct intake *in, struct ticket *k, const struct intake_object *o,
@@ -176,15 +185,13 @@ keep(struct intake *in, struct ticket *k, const struct intake_object *o,
 	attrs_init(&as);
 	if (read_header(*w, o->syntax, &as, e) != 0 ||
 	    check(k, o, &as, e) != 0) {
-		status = e->code == ERR_PARSE ? DIMSE_IDENTIFIER_MISMATCH :
-		    DIMSE_UNABLE;
+		status = status_of(e->code);
 		store_abort(w);
 		goto out;
 	}
 	if (store_commit(w, k->study_uid, attrs_value(&as, TAG_SERIES_UID),
 	    o->instance_uid, &so, e) != 0) {
-		status = e->code == ERR_FULL ? DIMSE_OUT_OF_RESOURCES :
-		    DIMSE_UNABLE;
+		status = status_of(e->code);
 		goto out;
 	}
 	put_index(in, o, &so, &as);
@@ -243,8 +250,7 @@ intake_take(struct intake *in, struct assoc *a, const struct intake_object *o,
 	if (k != NULL) {
 		w = store_begin(in->st, o->class_uid, o->instance_uid,
 		    o->syntax, &why);
-		status = why.code == ERR_FULL ? DIMSE_OUT_OF_RESOURCES :
-		    DIMSE_UNABLE;
+		status = status_of(why.code);
 	}
 	int rc = assoc_receive_data(a, ARCHIVE_ANSWER_MS,
 	    w != NULL ? sink_store : sink_nothing, w, e);
@@ -252,8 +258,7 @@ intake_take(struct intake *in, struct assoc *a, const struct intake_object *o,
 		goto out;
 	if (rc == 1) { /* the sink refused: disk full, quota, too large */
 		why = *e;
-		status = e->code == ERR_FULL ? DIMSE_OUT_OF_RESOURCES :
-		    DIMSE_UNABLE;
+		status = status_of(e->code);
 		rc = 0;
 	} else if (w != NULL) {
 		status = keep(in, k, o, &w, &why);

@@ -282,6 +282,10 @@ store_peek(struct store_writer *w, size_t max, size_t *ret_n, struct err *e)
 		    "read back an object: it is broken"); /* NULL says it */
 		return NULL;
 	}
+	if (w->fill == w->offset + w->length) { /* most images: no byte left */
+		*ret_n = n;
+		return w->buf + w->offset;
+	}
 	if (flush(w, e) != 0 ||
 	    store_map_fd(w->fd, w->offset + n, &base, e) != 0)
 		return NULL;

@@ -57,8 +57,8 @@ struct store_writer *store_begin(struct store *s, const char *class_uid,
 int store_write(struct store_writer *w, const void *p, size_t n,
     struct err *e);
 /* The data set written so far, for a check before commit: at most ${max}
- * bytes from its beginning, read back; a mapping that store_commit or
- * store_abort ends. ${ret_n} gets how many. */
+ * bytes from its beginning, from the buffer or read back; borrowed until the
+ * next call on ${w}. ${ret_n} gets how many. */
 const uint8_t *store_peek(struct store_writer *w, size_t max, size_t *ret_n,
     struct err *e);
 /* Finish under the name of these UIDs and consume ${*pp} (also on failure,

@@ -58,20 +58,20 @@ hidden() {
 	grep -q "$2" "$T/agent.log" || fail "$1: the log does not say '$2'"
 	grep -q 'etc/x' "$T/agent.log" && fail "$1: a path is in the log"
 }
-# fault NAME HOW WORDS SWITCHES...: the case is not ready and says WORDS
+# fault HOW NAME WORDS LOGGED SWITCHES...: the case is not ready and says so
 fault() {
-	name="$1 by $2"
-	words=$3
-	shift
 	by=$1
-	shift 2
+	name="$2 by $1"
+	words=$3
+	logged=$4
+	shift 4
 	begin "$by" two --only "$S" "$@"
 	until_ok 15 reason_is "$words" ||
 		fail "$name: want '$words', have '$(reason)'"
 	wait_case CASE-1002 ready 15
 	is_readiness CASE-1003 ready && fail "$name: ready all the same"
 	: >"$T/getscu.log"
-	hidden "$name" "$words"
+	hidden "$name" "$logged"
 	stop "$AR_PID"
 	start_archive "$T/hospital/dicom"
 	"$CLI" -S "$STATE/control.sock" prefetch CASE-1003 >/dev/null ||
@@ -80,21 +80,26 @@ fault() {
 	[ "$(found "$S")" -eq 1 ] || fail "$name: not listed at the end"
 	stop "$AGENT_PID"
 	stop "$AR_PID"
-	echo "  $name: $words"
+	echo "  $name: held back, said, then ready"
 }
 touch "$T/getscu.log" "$T/after.txt" "$T/before.txt" "$T/asked.txt"
 NODE_PORT=$(port)
 AR_PORT=$(port)
-fault "2 objects left out" c-get 'sent 19 of the 21' --drop 2
-fault "2 objects left out" c-move 'sent 19 of the 21' --drop 2
-fault "a path in a command" c-get 'want a UID' --bad-uid
-fault "a path in a command" c-move 'of the 21' --bad-uid
-fault "a path in a data set" c-get 'sent 20 of the 21' --bad-data-uid
-fault "a path in a data set" c-move 'sent 20 of the 21' --bad-data-uid
-fault "another study's object" c-get 'sent 20 of the 21' --wrong-study
-fault "another study's object" c-move 'sent 20 of the 21' --wrong-study
-fault "cut in an object" c-get 'left inside a data set' --cut
-fault "cut in an object" c-move 'of the 21' --cut
+for by in c-get c-move; do
+	fault "$by" "2 objects left out" '19 of 21 instances here: ' \
+		'here=19 listed=21' --drop 2
+	fault "$by" "a path in a data set" '20 of 21 instances here: ' \
+		'here=20 listed=21.*refused' --bad-data-uid
+	fault "$by" "another study's object" '20 of 21 instances here: ' \
+		'here=20 listed=21.*refused' --wrong-study
+done
+fault c-get "a path in a command" 'want a UID' 'want a UID' --bad-uid
+fault c-move "a path in a command" 'of 21 instances here: ' \
+	'listed=21' --bad-uid
+fault c-get "cut in an object" 'left inside a data set' \
+	'left inside a data set' --cut
+fault c-move "cut in an object" 'of 21 instances here: ' \
+	'listed=21' --cut
 
 # an object that nobody asked for is refused; what was asked for is whole
 begin c-get one --extra

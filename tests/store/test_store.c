@@ -143,6 +143,24 @@ test_store_peek_shows_the_beginning(void **state)
 }
 
 static void
+test_store_peek_reads_back_what_the_buffer_has_not(void **state)
+{
+	static uint8_t big[300 * 1024]; /* more than the writer's buffer */
+	struct fixture *f = *state;
+	size_t n = 0;
+	memset(big, 7, sizeof(big));
+	memcpy(big, "begin", 5);
+	struct store_writer *w = store_begin(f->s, MR, "1.2", LE, &f->e);
+	assert_int_equal(store_write(w, big, sizeof(big), &f->e), 0);
+
+	const uint8_t *p = store_peek(w, sizeof(big), &n, &f->e);
+
+	assert_int_equal(n, sizeof(big));
+	assert_memory_equal(p, big, n);
+	store_abort(&w);
+}
+
+static void
 test_store_uids_that_are_none_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -373,6 +391,7 @@ main(void)
 	    TEST(test_store_file_begins_as_part_10_asks),
 	    TEST(test_store_conflicting_object_is_refused_and_the_first_kept),
 	    TEST(test_store_peek_shows_the_beginning),
+	    TEST(test_store_peek_reads_back_what_the_buffer_has_not),
 	    TEST(test_store_uids_that_are_none_are_refused),
 	    TEST(test_store_damaged_object_is_found_out),
 	    TEST(test_store_link_in_an_objects_place_is_not_followed),
