@@ -86,7 +86,8 @@ static void
 mark_clean(struct index *ix)
 {
 	struct err e; /* then it counts as unclean, and that is all */
-	if (atomic_load(&ix->failed) || atomic_load(&ix->suspect))
+	if (atomic_load(&ix->failed) || atomic_load(&ix->suspect) ||
+	    atomic_load(&ix->lost) > 0)
 		return;
 	if (index_sql_exec(ix->db, "PRAGMA synchronous = FULL", &e) != 0)
 		return;

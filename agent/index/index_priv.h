@@ -66,6 +66,7 @@ struct index {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[INDEX_W_COUNT];
 	bool durable; /* commits are synced */
+	atomic_uint lost; /* batches that could not be written */
 	/* set once by the writer, ${first} before ${failed} */
 	atomic_bool failed;
 	struct err first;

@@ -4,7 +4,9 @@
  * DESIGN  The loop may queue without limit, but queues little; the callers of
  * index_put_object are workers, and wait while the queue is full. The writer
  * waits for nobody, so that wait ends. What could not be written is tried
- * once more, then it is lost and the index has failed for good: its file
+ * once more, then it is lost. On a full disk that is counted, and the next
+ * batch is tried as if nothing were: whoever fetches sees the count and
+ * fetches again. For any other fault the index has failed for good: its file
  * still holds a consistent past, which the next start compares with the
  * store.
  */
@@ -160,6 +162,12 @@ index_put_wants(struct index *ix, const char *case_id,
 	put(ix, op_of(INDEX_OP_WANTS, case_id, NULL, wants), false);
 }
 
+unsigned
+index_lost(const struct index *ix)
+{
+	return atomic_load(&ix->lost);
+}
+
 int
 index_flush(struct index *ix, struct err *e)
 {
@@ -229,7 +237,8 @@ write_or_fail(struct index *ix, const struct index_op *op)
 	struct err e;
 	if (write_batch(ix, op, &e) == 0 || write_batch(ix, op, &e) == 0)
 		return;
-	if (atomic_load(&ix->failed))
+	atomic_fetch_add(&ix->lost, 1);
+	if (e.code == ERR_FULL || atomic_load(&ix->failed))
 		return;
 	ix->first = e;
 	atomic_store(&ix->failed, true);

@@ -175,10 +175,15 @@ declare_ready(struct fetch *f, struct err *e)
 	struct prefetch *p = f->p;
 	if (index_flush(p->ix, e) != 0 || store_sync(p->st, e) != 0)
 		return -1;
+	if (index_lost(p->ix) != f->lost)
+		return err_set(e, ERR_FULL, 0, "the index could not write");
 	index_put_study(p->ix, f->study_uid, true,
 	    atomic_load(&f->expected),
 	    p->c.archives[f->archive].name);
-	return index_flush(p->ix, e);
+	if (index_flush(p->ix, e) != 0)
+		return -1;
+	return index_lost(p->ix) == f->lost ? 0 :
+	    err_set(e, ERR_FULL, 0, "the index could not write");
 }
 
 static void
@@ -226,6 +231,7 @@ fetch_work(struct job *j) /* job_fn, worker */
 	(void)str_copy(f->ticket.ae_title, sizeof(f->ticket.ae_title),
 	    ar->ae_title);
 	atomic_store(&f->ticket.moved_ns, clock_uptime_ns());
+	f->lost = index_lost(p->ix);
 	int rc = open_ticket(f, &f->e);
 	if (rc == 0 && atomic_load(&f->ticket.n_here) < f->ticket.n_lines)
 		rc = ar->by_move ? transfer_move(&t, &f->e) :

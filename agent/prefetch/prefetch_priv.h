@@ -110,6 +110,7 @@ struct fetch {
 	struct assoc_stop stop;
 	unsigned archive;
 	char study_uid[UID_SIZE], modalities[65];
+	unsigned lost; /* index_lost when it began */
 	struct ticket ticket; /* its counters are read by the loop */
 	atomic_uint expected;
 	/* results */

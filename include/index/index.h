@@ -94,6 +94,11 @@ void index_put_wants(struct index *ix, const char *case_id,
  * any of it failed. */
 int index_flush(struct index *ix, struct err *e);
 
+/* [any] How many batches of writes were lost so far, for a full disk or a
+ * fault. Who must know that all of its own arrived compares before and after
+ * a flush; a full disk is not a failure of the index, and passes. */
+unsigned index_lost(const struct index *ix);
+
 struct index_reader *index_reader_open(struct index *ix, struct err *e);
 void index_reader_close(struct index_reader **pp);
 

@@ -315,7 +315,7 @@ static void
 test_str_unhex_table_of_what_is_none(void **state)
 {
 	static const char *const rows[] = {"", "0", "012", "01234", "0g12",
-	    "g012", "-012", " 012", "0x12", "01 2", "\xC3\xA4" "12"};
+	    "g012", "-012", " 012", "0x12", "01 2", "\xC3\xA4zz"};
 	uint8_t dst[2];
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)

@@ -415,8 +415,7 @@ test_cache_clock_that_went_back_evicts_nothing(void **state)
 }
 
 static void
-test_cache_eviction_that_cannot_remove_its_files_ends_all_the_same(
-    void **state)
+test_cache_eviction_that_cannot_remove_its_files_still_ends(void **state)
 {
 	struct fixture *f = *state;
 	fill(f);
@@ -485,9 +484,7 @@ main(void)
 	    TEST(test_cache_verify_takes_no_failing_call_for_damage),
 	    TEST(test_cache_retention_evicts_only_the_unused_and_unwanted),
 	    TEST(test_cache_clock_that_went_back_evicts_nothing),
-	    TEST(
-	    test_cache_eviction_that_cannot_remove_its_files_ends_all_the_same
-		),
+	    TEST(test_cache_eviction_that_cannot_remove_its_files_still_ends),
 	    TEST(test_cache_stopped_with_news_on_their_way_is_no_harm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

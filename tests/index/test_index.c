@@ -482,6 +482,34 @@ test_index_that_cannot_write_says_so_until_it_starts_anew(void **state)
 	assert_true(f->lost);
 }
 
+static void
+test_index_on_a_full_disk_counts_what_it_lost_and_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	struct index_totals t = {0};
+	put_simple(f, "1.1", "1.2", "1.3");
+	flush(f);
+	/* the disk is full: no page more */
+	assert_int_equal(0, index_sql_exec(f->ix->db,
+	    "PRAGMA max_page_count = 1", &f->e));
+	for (int i = 0; i < 300; i++) {
+		char sop[16];
+		(void)snprintf(sop, sizeof(sop), "1.4.%d", i + 1);
+		put_simple(f, "1.1", "1.2", sop);
+	}
+	flush(f);
+	assert_true(index_lost(f->ix) > 0);
+	assert_false(index_has_failed(f->ix, NULL));
+
+	assert_int_equal(0, index_sql_exec(f->ix->db,
+	    "PRAGMA max_page_count = 100000", &f->e));
+	put_simple(f, "2.1", "2.2", "2.3");
+	flush(f);
+
+	assert_int_equal(0, index_totals(f->r, &t, &f->e));
+	assert_int_equal(2, t.studies);
+}
+
 int
 main(void)
 {
@@ -501,6 +529,7 @@ main(void)
 	    TEST(test_index_log_without_its_file_is_no_harm),
 	    TEST(test_index_readers_beside_the_writer_see_whole_states),
 	    TEST(test_index_any_one_failing_step_is_made_good),
+	    TEST(test_index_on_a_full_disk_counts_what_it_lost_and_goes_on),
 	    TEST(test_index_that_cannot_write_says_so_until_it_starts_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
