@@ -11,6 +11,7 @@
 #include "model/evict.h"
 
 #define RETENTION_EVERY_MS (INT64_C(3600) * 1000)
+#define AGE_DOUBTED 12 /* retentions: older than that is a wrong clock */
 #define VICTIMS_MAX 1000 /* of one call: the rest waits for the next */
 
 static struct use **
@@ -287,6 +288,8 @@ cache_expire(struct cache *c)
 		if (s->bytes > 0 && s->n_cases == 0 && !s->kept &&
 		    s->state != STUDY_FETCHING && s->last_used_utc > 0 &&
 		    now - s->last_used_utc > c->conf.retention_s &&
+		    (now - s->last_used_utc) / AGE_DOUBTED <=
+		        c->conf.retention_s &&
 		    !cache_in_use(c, s->uid))
 			cache_begin_eviction(c, s);
 	}

@@ -115,6 +115,8 @@ on_held(void *ctx, const struct index_row *row) /* index_row_fn */
 		return true;
 	}
 	store_unmap(&m);
+	if (l->here) /* the same UID in two series: once is what counts */
+		return true;
 	l->here = true;
 	atomic_fetch_add(&k->n_here, 1);
 	atomic_fetch_add(&k->bytes, row->length);

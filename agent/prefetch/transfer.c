@@ -193,7 +193,8 @@ is_whole(const struct transfer *t)
 	return atomic_load(&t->ticket->n_here) == t->ticket->n_lines;
 }
 
-/* The classes that the archive named for what is missing. */
+/* The classes that the archive named for what is missing; none when it left
+ * one out, for then any class may come. */
 static unsigned
 known_classes(struct transfer *t, const char *ret[64])
 {
@@ -202,9 +203,15 @@ known_classes(struct transfer *t, const char *ret[64])
 	for (unsigned i = 0; i < t->ticket->n_lines && n < 64; i++) {
 		const struct ticket_line *l = &t->ticket->lines[i];
 		unsigned k = 0;
+		if (l->here)
+			continue;
+		if (l->class_uid[0] == '\0') {
+			n = 0;
+			break;
+		}
 		while (k < n && !str_eq(ret[k], l->class_uid))
 			k++;
-		if (k == n && !l->here && l->class_uid[0] != '\0')
+		if (k == n)
 			ret[n++] = l->class_uid;
 	}
 	lock_release(&t->in->tickets.lock);

@@ -319,7 +319,7 @@ test_cache_keep_before_the_study_arrives_is_not_forgotten(void **state)
 }
 
 static void
-test_cache_damaged_object_is_withdrawn_and_its_study_not_ready(void **state)
+test_cache_damaged_object_goes_and_its_study_is_not_ready(void **state)
 {
 	struct fixture *f = *state;
 	struct store_object o = put_study(f, "1.1", 20 * KIB, 1);
@@ -477,7 +477,7 @@ main(void)
 	    TEST(test_cache_keep_is_a_wish_that_outlives_a_restart),
 	    TEST(test_cache_keep_of_a_study_that_leaves_is_not_promised),
 	    TEST(test_cache_keep_before_the_study_arrives_is_not_forgotten),
-	    TEST(test_cache_damaged_object_is_withdrawn_and_its_study_not_ready),
+	    TEST(test_cache_damaged_object_goes_and_its_study_is_not_ready),
 	    TEST(
 		test_cache_verify_withdraws_what_does_not_hold_and_nothing_else
 		),

@@ -80,7 +80,7 @@ median() { # median RUNS COMMAND...
 		"$@"
 		i=$((i + 1))
 	done | sort -n | awk '{ v[NR] = $1 }
-		END { print NR > 0 ? v[int((NR + 1) / 2)] : "failed" }'
+		END { print (NR > 0 ? v[int((NR + 1) / 2)] : "failed") }'
 }
 
 # --- the table
