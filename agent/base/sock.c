@@ -216,8 +216,24 @@ sock_accept(int listen_fd, char peer[SOCK_ADDR_SIZE], bool *ret_local,
 	return fd;
 }
 
+/* Wait for a connect to finish: true when it has, one way or the other. */
+static bool
+wait_connected(int fd, const struct sock_target *t, int64_t deadline)
+{
+	while (t->stopped == NULL || !t->stopped(t->ctx)) {
+		int64_t now = clock_uptime_ns();
+		int64_t slice = now + 100 * CLOCK_MS;
+		if (now >= deadline)
+			return false;
+		if (sock_wait(fd, true, slice < deadline ? slice : deadline))
+			return true;
+	}
+	return false;
+}
+
 static int
-connect_one(const struct addrinfo *ai, int64_t deadline, struct err *e)
+connect_one(const struct addrinfo *ai, const struct sock_target *t,
+    int64_t deadline, struct err *e)
 {
 	int fd = socket(ai->ai_family, SOCK_STREAM, 0);
 	if (fd < 0)
@@ -226,7 +242,7 @@ connect_one(const struct addrinfo *ai, int64_t deadline, struct err *e)
 	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0)
 		return fd;
 	int why = errno;
-	if (why == EINPROGRESS && sock_wait(fd, true, deadline)) {
+	if (why == EINPROGRESS && wait_connected(fd, t, deadline)) {
 		socklen_t len = sizeof(why);
 		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len) == 0 &&
 		    why == 0)
@@ -240,17 +256,19 @@ connect_one(const struct addrinfo *ai, int64_t deadline, struct err *e)
 }
 
 int
-sock_connect(const char *host, uint16_t port, int timeout_ms, struct err *e)
+sock_connect(const struct sock_target *t, struct err *e)
 {
-	int64_t deadline = clock_uptime_ns() + timeout_ms * CLOCK_MS;
-	struct addrinfo *list = resolve(host, port, 0, e);
+	int64_t deadline = clock_uptime_ns() + t->timeout_ms * CLOCK_MS;
+	struct addrinfo *list = resolve(t->host, t->port, 0, e);
 	if (list == NULL)
 		return -1;
 	int fd = -1;
 	for (struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next)
-		fd = connect_one(ai, deadline, e);
+		fd = connect_one(ai, t, deadline, e);
 	freeaddrinfo(list);
+	if (fd < 0 && t->stopped != NULL && t->stopped(t->ctx))
+		return err_set(e, ERR_CANCELLED, 0, "told to stop");
 	if (fd < 0)
-		(void)err_prefix(e, "%s:%u", host, port);
+		(void)err_prefix(e, "%s:%u", t->host, t->port);
 	return fd;
 }

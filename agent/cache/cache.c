@@ -319,8 +319,10 @@ cache_start(struct loop *l, const struct cache_config *conf,
 	lock_init(&c->lock);
 	store_set_quota(st, conf->size, conf->reserve);
 	if (cache_load(c, e) == 0)
-		c->pool = pool_new(l, "cache", 1, e);
-	if (c->pool == NULL) {
+		c->pool = pool_new(l, "evict", 1, e);
+	if (c->pool != NULL)
+		c->verifier = pool_new(l, "verify", 1, e);
+	if (c->verifier == NULL) {
 		cache_stop(&c);
 		return NULL;
 	}
@@ -336,6 +338,7 @@ cache_stop(struct cache **pp)
 	if (c == NULL)
 		return;
 	loop_timer_stop(&c->timer);
+	pool_free(&c->verifier);
 	pool_free(&c->pool);
 	while (c->uses != NULL) {
 		struct use *gone = c->uses;

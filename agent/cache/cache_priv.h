@@ -18,10 +18,13 @@ struct eviction {
 	struct job job; /* first */
 	struct cache *c;
 	char study_uid[UID_SIZE];
-	uint64_t bytes; /* as accounted when it was begun */
+	/* as they were when it was begun */
+	uint64_t bytes;
+	unsigned instances;
+	enum study_state state;
 	struct eviction *next; /* of those under way, owned by the loop */
 	struct err e;
-	bool failed;
+	bool gone; /* rows and files; false also when it never ran */
 };
 
 struct cache {
@@ -33,7 +36,8 @@ struct cache {
 	struct index *ix;
 	struct store *st;
 	/* owned by the loop */
-	struct pool *pool;
+	struct pool *pool; /* evictions */
+	struct pool *verifier; /* its own, it may take an hour */
 	struct loop_timer *timer; /* retention */
 	struct eviction *leaving;
 	uint64_t leaving_bytes;
@@ -46,12 +50,13 @@ struct cache {
 	bool stopped; /* and given back: the last news frees it */
 };
 
-/* load.c: cache_start's work on index, store and board. */
+/* load.c: bring index, store and board together. */
 int cache_load(struct cache *c, struct err *e);
-/* cache.c: evict what nobody used or wanted for the retention. */
+/* cache.c */
+bool cache_in_use(void *ctx, const char *study_uid); /* evict_in_use_fn */
+/* Evict what nobody used or wanted for the retention. */
 void cache_expire(struct cache *c);
 /* evict_study.c */
 void cache_begin_eviction(struct cache *c, struct board_study *s);
-bool cache_in_use(void *ctx, const char *study_uid); /* evict_in_use_fn */
 
 #endif

@@ -45,7 +45,7 @@ eviction_work(struct job *j) /* job_fn, worker */
 	}
 	for (size_t i = 0; i < s.n && rc == 0; i++)
 		rc = store_remove(c->st, s.name[i], &v->e);
-	v->failed = rc != 0;
+	v->gone = rc == 0;
 	mem_free(s.name);
 }
 
@@ -59,19 +59,23 @@ eviction_done(struct job *j) /* job_fn, loop */
 		pp = &(*pp)->next;
 	*pp = v->next;
 	c->leaving_bytes -= v->bytes;
-	if (v->failed)
-		log_error("cache.evict.failed", "error='%s'", v->e.msg);
 	struct board_study *s = board_study(c->board, v->study_uid);
-	if (s != NULL && s->n_cases > 0) { /* wanted again meanwhile */
-		s->state = STUDY_QUEUED;
-		s->instances = 0;
-		s->bytes = 0;
+	if (!v->gone) {
+		log_warn("cache.evict.failed", "error='%s' action=kept_it",
+		    v->e.msg);
+		s = board_add_study(c->board, v->study_uid);
+		s->state = v->state;
+		s->instances = v->instances;
+		s->bytes = v->bytes;
+		s->reason[0] = '\0';
+	} else if (s != NULL && s->n_cases > 0) { /* wanted again meanwhile */
 		s->next_try_utc = 0;
+		s->reason[0] = '\0';
 	} else if (s != NULL) {
 		board_drop_study(c->board, v->study_uid);
 	}
 	board_changed(c->board);
-	c->ports.changed(c->ports.ctx);
+	c->ports.missing(c->ports.ctx);
 	mem_free(v);
 }
 
@@ -82,12 +86,14 @@ cache_begin_eviction(struct cache *c, struct board_study *s)
 	v->job = (struct job){.work = eviction_work, .done = eviction_done};
 	v->c = c;
 	v->bytes = s->bytes;
+	v->instances = s->instances;
+	v->state = s->state;
 	(void)str_copy(v->study_uid, UID_SIZE, s->uid);
 	v->next = c->leaving;
 	c->leaving = v;
 	c->leaving_bytes += v->bytes;
 	s->state = STUDY_QUEUED;
-	(void)str_copy(s->reason, sizeof(s->reason), "evicted to make room");
+	(void)str_copy(s->reason, sizeof(s->reason), "being evicted");
 	s->instances = 0;
 	s->bytes = 0;
 	stats_add(STAT_EVICTIONS, 1);

@@ -14,7 +14,7 @@ struct verification {
 	unsigned good, bad;
 	unsigned unread; /* the system failed, the object may be whole */
 	struct err e;
-	bool failed;
+	bool whole; /* all was looked at; false also when it never ran */
 };
 
 static bool
@@ -47,8 +47,9 @@ verification_work(struct job *j) /* job_fn, worker */
 	/* what was withdrawn before is not found missing again */
 	struct index_reader *r = index_flush(v->c->ix, &v->e) != 0 ? NULL :
 	    index_reader_open(v->c->ix, &v->e);
-	v->failed = r == NULL ||
-	    index_select(r, &sel, on_object, v, &v->e) != 0;
+	v->whole = r != NULL &&
+	    index_select(r, &sel, on_object, v, &v->e) == 0 &&
+	    !atomic_load(&j->cancelled);
 	index_reader_close(&r);
 }
 
@@ -57,8 +58,9 @@ verification_done(struct job *j) /* job_fn, loop */
 {
 	struct verification *v = (struct verification *)j;
 	v->c->verifying = false;
-	if (v->failed)
-		log_error("cache.verify.failed", "error='%s'", v->e.msg);
+	if (!v->whole)
+		log_warn("cache.verify.broken_off", "whole=%u damaged=%u "
+		    "error='%s' action=none", v->good, v->bad, v->e.msg);
 	else
 		log_info("cache.verify.done", "whole=%u damaged=%u unread=%u",
 		    v->good, v->bad, v->unread);
@@ -77,7 +79,7 @@ cache_verify(struct cache *c, char *text, size_t size)
 	    .done = verification_done};
 	v->c = c;
 	c->verifying = true;
-	pool_submit(c->pool, &v->job);
+	pool_submit(c->verifier, &v->job);
 	(void)snprintf(text, size, "verifying every object; the log tells "
 	    "what comes of it");
 	return 202;

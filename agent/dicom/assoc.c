@@ -70,6 +70,7 @@ assoc_new(int take_fd, enum ul_state state, struct assoc_stop *stop)
 {
 	struct assoc *a = mem_new(struct assoc);
 	a->fd = take_fd;
+	a->spent = -1;
 	a->state = state;
 	a->peer_max = PDU_DATA_MAX;
 	buf_init(&a->out, PDU_ASSOCIATE_MAX);
@@ -80,14 +81,15 @@ assoc_new(int take_fd, enum ul_state state, struct assoc_stop *stop)
 void
 assoc_close(struct assoc *a)
 {
-	/* nobody may shut down a descriptor that is used again */
 	if (a->stop != NULL) {
 		lock_acquire(&a->stop->lock);
 		a->stop->fd = -1;
-		sock_close(&a->fd);
 		lock_release(&a->stop->lock);
-	} else {
-		sock_close(&a->fd);
+	}
+	if (a->fd >= 0) {
+		(void)shutdown(a->fd, SHUT_RDWR); /* closed already is fine */
+		a->spent = a->fd;
+		a->fd = -1;
 	}
 	a->state = UL_STA1;
 }
@@ -100,6 +102,7 @@ assoc_drop(struct assoc **pp)
 	if (a == NULL)
 		return;
 	assoc_close(a);
+	sock_close(&a->spent);
 	assoc_set_stop(a, NULL);
 	pdu_associate_done(&a->agreed);
 	buf_done(&a->out);

@@ -17,7 +17,9 @@ struct assoc {
 	bool requestor;
 	uint32_t peer_max; /* PDU bytes the peer takes */
 	/* owned by whoever works on it: the loop, or one worker */
-	int fd;
+	int fd; /* -1 when the connection is over */
+	int spent; /* what ${fd} was; its number must not go to another while
+	            * the loop may still ask the kernel about it */
 	enum ul_state state;
 	struct assoc_stop *stop; /* borrowed, may be NULL */
 	uint8_t *in; /* [in_at, in_len) is received and not used */
@@ -40,9 +42,7 @@ struct assoc *assoc_new(int take_fd, enum ul_state state,
     struct assoc_stop *stop);
 /* Close the socket, free everything; says nothing to the peer. */
 void assoc_drop(struct assoc **pp);
-/* False for NULL. [any] */
-bool assoc_stop_is_asked(struct assoc_stop *s);
-/* Close the socket and be in Sta1. */
+/* End the connection and be in Sta1. */
 void assoc_close(struct assoc *a);
 
 /* Read what has arrived, without waiting: 1 got some, 0 nothing now, -1

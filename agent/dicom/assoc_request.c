@@ -76,13 +76,22 @@ negotiate(struct assoc *a, struct pdu_associate *rq, struct err *e)
 	return -1;
 }
 
+static bool
+is_stopped(void *ctx) /* sock_target.stopped */
+{
+	return assoc_stop_is_asked(ctx);
+}
+
 int
 assoc_request(struct assoc **ret, const struct assoc_ask *ask, struct err *e)
 {
 	struct pdu_associate rq = {0};
 	if (assoc_stop_is_asked(ask->stop))
 		return err_set(e, ERR_CANCELLED, 0, "told to stop");
-	int fd = sock_connect(ask->host, ask->port, ASSOC_CONNECT_MS, e);
+	struct sock_target target = {.host = ask->host, .port = ask->port,
+	    .timeout_ms = ASSOC_CONNECT_MS, .stopped = is_stopped,
+	    .ctx = ask->stop};
+	int fd = sock_connect(&target, e);
 	if (fd < 0)
 		return -1;
 	struct assoc *a = assoc_new(fd, UL_STA4, ask->stop);

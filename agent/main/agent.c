@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Start in named steps, run, stop in the exact reverse. */
+/* Start in named steps, run, stop in reverse (see stop() for the one knot). */
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -39,6 +39,19 @@ write_pid(const struct agent *a, struct err *e)
 	}
 	return fclose(f) == 0 ? 0 : err_set(e, ERR_IO, errno, "write '%s'",
 	    path);
+}
+
+/* A number that means nobody must not be left for a rotation to kill. */
+static void
+remove_pid(const struct agent *a)
+{
+	char path[1100];
+	(void)snprintf(path, sizeof(path), "%s/understudyd.pid",
+	    a->conf->state_dir);
+	(void)unlink(path); /* gone already is fine */
+	(void)snprintf(path, sizeof(path), "%s/control.sock",
+	    a->conf->state_dir);
+	(void)unlink(path); /* see above */
 }
 
 static int
@@ -117,6 +130,7 @@ static const struct {
     {"loop", start_loop},
     {"store", start_store},
     {"index", start_index},
+    {"wants", agent_start_wants},
     {"node", agent_start_node},
     {"cache", agent_start_cache},
     {"prefetch", agent_start_prefetch},
@@ -124,7 +138,7 @@ static const struct {
     {"schedule", start_lists},
 };
 
-/* Everything that was started, in reverse; the rest is NULL. What cannot end
+/* Everything that was started; the rest is NULL. What cannot end
  * in time (a name server that does not answer) is ended by the alarm. */
 static void
 stop(struct agent *a)
@@ -137,12 +151,19 @@ stop(struct agent *a)
 	loop_signal_stop(&a->on_hup);
 	pool_free(&a->pool);
 	web_stop(&a->web);
-	if (a->node != NULL) /* an archive may be sending to it */
+	/* prefetch waits for what an archive sends to the node, the node's
+	 * workers call prefetch: both end their work before either goes */
+	if (a->node != NULL)
 		node_halt(a->node);
-	prefetch_stop(&a->prefetch);
+	if (a->prefetch != NULL)
+		prefetch_halt(a->prefetch);
 	node_stop(&a->node);
+	prefetch_stop(&a->prefetch);
 	cache_stop(&a->cache);
+	agent_stop_wants(a);
 	index_close(&a->index);
+	if (a->store != NULL) /* ours, for we held its lock */
+		remove_pid(a);
 	store_close(&a->store);
 	loop_free(&a->loop);
 	board_free(&a->board);

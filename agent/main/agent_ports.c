@@ -189,43 +189,6 @@ agent_start_node(struct agent *a, struct err *e)
 	return a->node != NULL ? 0 : -1;
 }
 
-/* What was decided before a restart counts until the archive answers. */
-static void
-on_wants(void *ctx, const char *case_id, struct index_blob wants)
-{ /* index_wants_fn */
-	struct agent *a = ctx;
-	struct err e;
-	struct board_case *c = board_case(a->board, case_id);
-	if (c == NULL || c->n_wants > 0)
-		return;
-	if (board_parse_wants(a->board, c, wants.p, wants.n, &e) != 0)
-		log_debug("main.wants.bad", "error=%s", e.msg);
-	for (unsigned i = 0; i < c->n_wants; i++)
-		if (c->wants[i].kind == WANT_YES) /* the plan fetches these */
-			(void)board_add_study(a->board, c->wants[i].study_uid);
-}
-
-static void
-remember(struct agent *a)
-{
-	struct err e;
-	struct index_reader *r = index_reader_open(a->index, &e);
-	if (r == NULL || index_each_wants(r, on_wants, a, &e) != 0)
-		log_warn("main.wants.unread", "error='%s' action=asking_again",
-		    e.msg);
-	index_reader_close(&r);
-}
-
-static void
-on_cases(void *ctx, const char *name, const struct casefile *cases,
-    unsigned n)
-{ /* list_cases_fn */
-	struct agent *a = ctx;
-	board_set_cases(a->board, name, cases, n, clock_utc_s());
-	remember(a);
-	prefetch_look(a->prefetch);
-}
-
 void
 agent_start_lists(struct agent *a)
 {
@@ -234,6 +197,6 @@ agent_start_lists(struct agent *a)
 		    .path = a->conf->schedules[i].path,
 		    .zone = a->conf->zone};
 		a->lists[a->n_lists++] = list_start(a->loop, a->pool, &lc,
-		    on_cases, a);
+		    agent_on_cases, a);
 	}
 }

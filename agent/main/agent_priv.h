@@ -25,11 +25,13 @@ struct refused {
 	unsigned times;
 };
 
+struct remembered;
+
 struct agent {
 	/* set at birth, then constant */
 	const struct conf *conf;
 	struct relevance_rule rules[RELEVANCE_RULES_MAX];
-	/* owned by the loop; in the order in which they are started */
+	/* owned by the loop */
 	struct loop *loop;
 	struct board *board;
 	struct store *store;
@@ -46,7 +48,8 @@ struct agent {
 	struct refused refused[AGENT_REFUSED_MAX]; /* newest first */
 	unsigned n_refused;
 	char node_address[80];
-	struct err trouble; /* the index's first fault */
+	struct remembered *remembered; /* wants from before the start */
+	struct err trouble; /* of the index or the disk, for healthz */
 };
 
 /* agent_ports.c: fill the rooms' ports and configurations. */
@@ -54,6 +57,10 @@ int agent_start_cache(struct agent *a, struct err *e);
 int agent_start_prefetch(struct agent *a, struct err *e);
 int agent_start_node(struct agent *a, struct err *e);
 void agent_start_lists(struct agent *a);
+/* agent_wants.c: read what was remembered; free it; a new list. */
+int agent_start_wants(struct agent *a, struct err *e);
+void agent_stop_wants(struct agent *a);
+list_cases_fn agent_on_cases;
 /* agent_web.c */
 int agent_start_web(struct agent *a, struct err *e);
 

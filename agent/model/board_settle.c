@@ -41,6 +41,7 @@ struct verdict {
 
 /* what board_settle derives for a study */
 struct pin {
+	bool named; /* in the wants of any case on the board */
 	unsigned n_cases;
 	int64_t deadline_utc;
 };
@@ -261,18 +262,39 @@ holds_pins(const struct board_case *c, int64_t now_utc, int64_t horizon_s)
 }
 
 static void
-pin_wants(const struct board *b, const struct board_case *c, struct pin *pins)
+pin_wants(const struct board *b, const struct board_case *c, bool holds,
+    struct pin *pins)
 {
 	for (unsigned i = 0; i < c->n_wants; i++) {
 		unsigned at = 0;
-		if (c->wants[i].kind != WANT_YES ||
-		    !board_find_study(b, c->wants[i].study_uid, &at))
+		if (!board_find_study(b, c->wants[i].study_uid, &at))
+			continue;
+		pins[at].named = true;
+		if (c->wants[i].kind != WANT_YES || !holds)
 			continue;
 		/* cases come by start: the first one is the earliest */
 		if (pins[at].n_cases == 0)
 			pins[at].deadline_utc = c->file.start_utc;
 		pins[at].n_cases++;
 	}
+}
+
+/* Studies that no case names, nobody keeps and nothing is here of. */
+static bool
+forget_studies(struct board *b, const struct pin *pins)
+{
+	unsigned n = 0;
+	unsigned all = b->n_studies;
+	for (unsigned i = 0; i < all; i++) {
+		struct board_study *s = b->studies[i];
+		if (s->bytes == 0 && s->instances == 0 && !s->kept &&
+		    !pins[i].named && s->state != STUDY_FETCHING)
+			mem_free(s);
+		else
+			b->studies[n++] = s;
+	}
+	b->n_studies = n;
+	return n != all;
 }
 
 void
@@ -283,8 +305,7 @@ board_settle(struct board *b, int64_t now_utc, int64_t horizon_s)
 	for (unsigned i = 0; i < b->n_cases; i++) {
 		struct board_case *c = b->cases[i];
 		changed |= settle_case(b, c, now_utc, horizon_s);
-		if (holds_pins(c, now_utc, horizon_s))
-			pin_wants(b, c, pins);
+		pin_wants(b, c, holds_pins(c, now_utc, horizon_s), pins);
 	}
 	for (unsigned i = 0; i < b->n_studies; i++) {
 		struct board_study *s = b->studies[i];
@@ -293,6 +314,7 @@ board_settle(struct board *b, int64_t now_utc, int64_t horizon_s)
 		s->n_cases = pins[i].n_cases;
 		s->deadline_utc = pins[i].deadline_utc;
 	}
+	changed |= forget_studies(b, pins);
 	mem_free(pins);
 	if (changed)
 		b->version++;

@@ -2,8 +2,8 @@
 /* The wants of a case as bytes, to be kept over a restart.
  *
  * DESIGN  version u8 (1); patient: id, issuer, name, birth date, sex; time
- * of the answer u64; n u32; n times: uid, kind u8, id_only u8, reason; last
- * the CRC-32 of all before. Text is its length as u16 and the bytes without
+ * of the answer u64; n u32; n times: uid, kind u8, id_only u8, reason, date,
+ * modalities, description, archive; last the CRC-32 of all before. Text is its length as u16 and the bytes without
  * a NUL; numbers are little endian.
  */
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "model/board_priv.h"
 
 #define BLOB_VERSION 1
-#define WANT_BYTES_MIN 7 /* a uid of one character, no reason */
+#define WANT_BYTES_MIN 15 /* a uid of one character, no other text */
 
 static void
 add_text(struct buf *b, const char *s)
@@ -43,6 +43,10 @@ board_format_wants(struct buf *b, const struct board_case *c)
 		buf_add_u8(b, (uint8_t)w->kind);
 		buf_add_u8(b, w->id_only ? 1 : 0);
 		add_text(b, w->reason);
+		add_text(b, w->date);
+		add_text(b, w->modalities);
+		add_text(b, w->description);
+		add_text(b, w->archive);
 	}
 	if (!b->failed)
 		buf_add_u32le(b, (uint32_t)crc32_z(0, b->p + from,
@@ -80,6 +84,10 @@ read_want(struct cur *c, struct board_want *w)
 	uint8_t kind = cur_u8(c);
 	uint8_t id_only = cur_u8(c);
 	read_text(c, w->reason, sizeof(w->reason));
+	read_text(c, w->date, sizeof(w->date));
+	read_text(c, w->modalities, sizeof(w->modalities));
+	read_text(c, w->description, sizeof(w->description));
+	read_text(c, w->archive, sizeof(w->archive));
 	if (kind > WANT_HELD || id_only > 1 || !uid_is_valid(w->study_uid))
 		c->failed = true;
 	w->kind = (enum want_kind)kind;

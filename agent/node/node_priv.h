@@ -68,6 +68,7 @@ struct session {
 	struct node *node;
 	struct assoc *a;
 	struct assoc_stop stop;
+	struct assoc_stop move_stop; /* of a C-MOVE's own association */
 	struct index_reader *reader; /* taken when first needed */
 };
 

@@ -163,7 +163,7 @@ finish(struct retrieval *r, struct err *e)
  * are (viewers.md 9.4). */
 static int
 open_move(struct retrieval *r, const struct known_peer *dest,
-    struct assoc_stop *stop, struct err *e)
+    struct err *e)
 {
 	struct assoc_proposal p[PDU_CONTEXTS_MAX];
 	unsigned n = 0;
@@ -180,7 +180,7 @@ open_move(struct retrieval *r, const struct known_peer *dest,
 	}
 	struct assoc_ask ask = {.host = dest->host, .port = dest->port,
 	    .calling = r->s->node->ae_title, .called = dest->ae_title,
-	    .proposals = p, .n_proposals = n, .stop = stop};
+	    .proposals = p, .n_proposals = n, .stop = &r->s->move_stop};
 	return assoc_request(&r->to, &ask, e);
 }
 
@@ -193,10 +193,8 @@ move(struct retrieval *r, struct err *e)
 		    "no [viewer] has this AE title", e);
 	if (r->n_items == 0)
 		return finish(r, e);
-	struct assoc_stop stop;
-	assoc_stop_init(&stop);
 	int rc;
-	if (open_move(r, &dest, &stop, e) != 0) {
+	if (open_move(r, &dest, e) != 0) {
 		log_warn("node.move.refused",
 		    "error=%s action=told_the_viewer", e->msg);
 		r->failed = r->n_items;
@@ -208,7 +206,6 @@ move(struct retrieval *r, struct err *e)
 		if (rc == 0)
 			rc = finish(r, e);
 	}
-	assoc_stop_done(&stop);
 	return rc;
 }
 

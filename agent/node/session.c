@@ -138,6 +138,7 @@ session_done(struct job *j) /* job_fn, loop */
 	struct node *n = s->node;
 	assoc_set_stop(s->a, NULL);
 	assoc_stop_done(&s->stop);
+	assoc_stop_done(&s->move_stop);
 	listen_return(n->listener, s->a);
 	mem_free(s);
 }
@@ -147,6 +148,7 @@ session_stop(struct job *j) /* job_fn, any thread */
 {
 	struct session *s = (struct session *)j;
 	assoc_stop_ask(&s->stop);
+	assoc_stop_ask(&s->move_stop);
 }
 
 void
@@ -159,6 +161,7 @@ node_ready(void *ctx, struct assoc *take)
 	s->node = n;
 	s->a = take;
 	assoc_stop_init(&s->stop);
+	assoc_stop_init(&s->move_stop);
 	assoc_set_stop(take, &s->stop);
 	pool_submit(n->pool, &s->job);
 }

@@ -290,6 +290,7 @@ ask_work(struct job *j) /* job_fn, worker */
 	struct ask *k = (struct ask *)j;
 	struct asking q = {.ask = k};
 	struct err e;
+	k->ran = true;
 	if (!patient_id_is_safe(k->file.patient.id)) {
 		for (unsigned i = 0; i < k->p->c.n_archives; i++)
 			(void)err_set(&k->failed[i], ERR_INVAL, 0,

@@ -188,6 +188,28 @@ declare_ready(struct fetch *f, struct err *e)
 	    err_set(e, ERR_FULL, 0, "the index could not write");
 }
 
+static bool
+on_ready(void *ctx, const struct index_row *row) /* index_row_fn */
+{
+	struct fetch *f = ctx;
+	(void)str_copy(f->modalities, sizeof(f->modalities), row->modalities);
+	return false;
+}
+
+/* Not every archive tells them (dcmqrscp does not); the objects do. */
+static void
+read_modalities(struct fetch *f)
+{
+	struct err ignored; /* then they stay as they were told */
+	const char *uids[] = {f->study_uid};
+	struct index_select sel = {.level = INDEX_STUDY, .study_uids = uids,
+	    .n_study_uids = 1};
+	struct index_reader *r = index_reader_open(f->p->ix, &ignored);
+	if (r != NULL)
+		(void)index_select(r, &sel, on_ready, f, &ignored);
+	index_reader_close(&r);
+}
+
 static void
 conclude(struct fetch *f, const struct transfer *t, int rc)
 {
@@ -202,6 +224,7 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 		    t->said[0] != '\0' ? ": " : "", t->said);
 	if (rc == 0) {
 		f->end = FETCH_READY;
+		read_modalities(f);
 		return;
 	}
 	index_put_study(f->p->ix, f->study_uid, false, all,

@@ -74,6 +74,8 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k)
 		    f->modalities);
 		(void)str_copy(w->description, sizeof(w->description),
 		    f->description);
+		(void)str_copy(w->archive, sizeof(w->archive),
+		    p->c.archives[f->archive].name);
 		w->kind = f->kind;
 		w->id_only = f->id_only;
 		(void)str_copy(w->reason, sizeof(w->reason), f->reason);
@@ -160,13 +162,15 @@ outcome_ask(struct job *j) /* job_fn, loop */
 	p->n_asks--;
 	for (unsigned i = 0; i < p->c.n_archives; i++) {
 		p->busy[i]--;
+		if (!k->ran)
+			continue;
 		if (k->answered[i])
 			outcome_answered(p, i);
 		else
 			outcome_failed(p, i, &k->failed[i]);
 	}
 	struct board_case *c = board_case(p->board, k->file.id);
-	if (c != NULL && c->epoch == k->epoch)
+	if (c != NULL && c->epoch == k->epoch && k->ran)
 		take_answer(p, c, k);
 	else if (c != NULL)
 		c->asked = ASKED_NEVER; /* it changed meanwhile */
@@ -188,8 +192,15 @@ take_end(struct board_study *s, const struct fetch *f)
 		s->bytes = f->bytes;
 		s->expected = atomic_load(&f->expected);
 	}
+	if (f->end == FETCH_NOT_RUN) { /* stopped, or no thread for it */
+		s->state = STUDY_QUEUED;
+		s->next_try_utc = clock_utc_s() + 1;
+		return;
+	}
 	if (f->end == FETCH_READY) {
 		s->state = STUDY_READY;
+		(void)str_copy(s->modalities, sizeof(s->modalities),
+		    f->modalities);
 		s->tries = 0;
 		s->reason[0] = '\0';
 		stats_add(STAT_FETCHES_DONE, 1);

@@ -176,6 +176,8 @@ prefetch_look(struct prefetch *p)
 {
 	int64_t now = clock_utc_s();
 	int offset_s = 0;
+	if (p->stopping)
+		return;
 	struct civil c = zone_of_utc(p->c.zone, now, &offset_s);
 	mark_ours(p);
 	board_settle(p->board, now, p->c.plan.horizon_s);
@@ -262,17 +264,22 @@ prefetch_start(struct loop *l, const struct prefetch_config *c,
 }
 
 void
+prefetch_halt(struct prefetch *p)
+{
+	p->stopping = true;
+	pool_free(&p->pool); /* every outcome_* still comes */
+	loop_timer_stop(&p->progress);
+	loop_timer_stop(&p->timer);
+}
+
+void
 prefetch_stop(struct prefetch **pp)
 {
 	struct prefetch *p = *pp;
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->stopping = true;
-	loop_timer_stop(&p->timer);
-	pool_free(&p->pool); /* every outcome_* still comes */
-	loop_timer_stop(&p->progress);
-	loop_timer_stop(&p->timer);
+	prefetch_halt(p);
 	tickets_done(&p->intake.tickets);
 	mem_free(p);
 }

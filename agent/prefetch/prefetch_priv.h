@@ -95,6 +95,7 @@ struct ask {
 	struct casefile file; /* a copy */
 	unsigned epoch; /* of the case when it was asked for */
 	/* results, owned by the worker until done */
+	bool ran;
 	struct found *found; /* owned */
 	unsigned n_found;
 	bool answered[PREFETCH_ARCHIVES_MAX];
@@ -103,13 +104,21 @@ struct ask {
 void ask_work(struct job *j); /* job_fn, worker */
 
 /* fetch.c: a study's retrieval. */
-enum fetch_end { FETCH_READY, FETCH_INCOMPLETE, FETCH_FULL, FETCH_FAILED };
+/* a zeroed result is a try that never ran */
+enum fetch_end {
+	FETCH_NOT_RUN,
+	FETCH_READY,
+	FETCH_INCOMPLETE,
+	FETCH_FULL,
+	FETCH_FAILED
+};
 struct fetch {
 	struct job job; /* first */
 	struct prefetch *p;
 	struct assoc_stop stop;
 	unsigned archive;
-	char study_uid[UID_SIZE], modalities[65];
+	char study_uid[UID_SIZE];
+	char modalities[65]; /* as the archive told; when ready, as held */
 	unsigned lost; /* index_lost when it began */
 	struct ticket ticket; /* its counters are read by the loop */
 	atomic_uint expected;
@@ -133,7 +142,7 @@ struct prefetch {
 	struct store *st;
 	struct intake intake;
 	/* owned by the loop */
-	struct pool *pool;
+	struct pool *pool; /* NULL once halted */
 	struct loop_timer *timer; /* the next look */
 	struct loop_timer *progress; /* counters to the board */
 	struct fetch *running;

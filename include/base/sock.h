@@ -31,9 +31,16 @@ int sock_listen_unix(const char *path, struct err *e);
 int sock_accept(int listen_fd, char peer[SOCK_ADDR_SIZE], bool *ret_local,
     struct err *e);
 
-/* [worker] Connect within ${timeout_ms}, trying each address of ${host}. */
-int sock_connect(const char *host, uint16_t port, int timeout_ms,
-    struct err *e);
+struct sock_target {
+	const char *host; /* address or name */
+	uint16_t port;
+	int timeout_ms; /* for all addresses of the name together */
+	/* asked several times a second: give up now? NULL = never */
+	bool (*stopped)(void *ctx);
+	void *ctx;
+};
+/* [worker] Connect, trying each address. ERR_CANCELLED when stopped. */
+int sock_connect(const struct sock_target *t, struct err *e);
 
 /* Set what the banner says on ${fd}; errors are ignored where the system
  * lacks an option. */

@@ -38,6 +38,7 @@ struct assoc_stop {
 void assoc_stop_init(struct assoc_stop *s);
 void assoc_stop_done(struct assoc_stop *s);
 void assoc_stop_ask(struct assoc_stop *s); /* [any], more than once is fine */
+bool assoc_stop_is_asked(struct assoc_stop *s); /* NULL is never asked */
 
 /* One proposal: one SOP class in one transfer syntax, so that the peer has
  * no reason to convert. */

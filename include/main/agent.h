@@ -2,8 +2,7 @@
  *
  * agent: the whole of understudyd between reading its configuration and its
  * end. Called by main, on the main thread, which becomes the loop's.
- * Owns every room's object; starts them in named steps and stops them in the
- * exact reverse.
+ * Owns every room's object; starts them in named steps and stops them again.
  */
 #ifndef MAIN_AGENT_H
 #define MAIN_AGENT_H

@@ -4,7 +4,7 @@
  * each study is. The jobs of the house write their columns here and read the
  * others'; nothing is told from room to room by other ways.
  * Owned by the loop; pure (time is an argument). Pointers into it are
- * borrowed until the next board_set_cases, board_study or board_drop_study.
+ * borrowed until the next board_set_cases, board_settle, board_add_study or board_drop_study.
  */
 #ifndef MODEL_BOARD_H
 #define MODEL_BOARD_H
@@ -64,6 +64,7 @@ struct board_want {
 	char study_uid[UID_SIZE];
 	/* what the archive calls it; the board has no study of what was left */
 	char date[9], modalities[65], description[CASE_TEXT_SIZE];
+	char archive[33]; /* that has it */
 	enum want_kind kind;
 	bool id_only; /* nothing but the identifier could be compared */
 	char reason[BOARD_REASON_SIZE]; /* clauses joined by "; " */
@@ -147,7 +148,8 @@ bool board_case_is_current(const struct board_case *c, int64_t now_utc,
  * queued; a case never answered is queued, or failed with its ask_reason.
  * What needs nothing (not ours, cancelled, gone, over) is none, and says so.
  * Pins hold for every current case of ours, and until end + 12 h, also when
- * it was completed. */
+ * it was completed. Drops studies that no case names, nobody keeps and
+ * nothing is here of. */
 void board_settle(struct board *b, int64_t now_utc, int64_t horizon_s);
 
 const char *study_state_name(enum study_state s); /* "ready" */

@@ -67,7 +67,10 @@ struct prefetch_ports {
 struct prefetch *prefetch_start(struct loop *l,
     const struct prefetch_config *c, const struct prefetch_ports *ports,
     struct board *b, struct index *ix, struct store *st, struct err *e);
-/* Cancel what is under way and wait for it. */
+/* Cancel what is under way and wait for it; nothing is begun any more, but
+ * prefetch_take and prefetch_expects may still be called. */
+void prefetch_halt(struct prefetch *p);
+/* Free it, after those who call prefetch_take have ended. */
 void prefetch_stop(struct prefetch **pp);
 
 /* The board's cases or the clock changed: settle, plan, begin what is due. */

@@ -12,6 +12,7 @@ s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(('127.0.0.1', $1))" 2>/dev/null; }
 if free 11113; then NODE_PORT=11113; else NODE_PORT=$(port); fi
 if free 8113; then WEB_PORT=8113; else WEB_PORT=$(port); fi
+VIEWER_PORT=11112 # OsiriX's own listener, for its C-MOVE
 
 say "1. A hospital: phantom hearts, a PACS (DCMTK's dcmqrscp), a theatre list"
 "$B/tools/phantom" "$T/hospital" || fail "the phantom could not be made"
@@ -57,7 +58,7 @@ echo "   byte for byte what the PACS sent"
 say "5. Look at it, and let OsiriX in"
 cat <<EOF
    page      http://127.0.0.1:$WEB_PORT/
-   terminal  $CLI -c $T/agent.conf status
+   terminal  $CLI -S $STATE/control.sock status
    OsiriX    Preferences > Locations > Add:
                name Understudy    address 127.0.0.1    port $NODE_PORT
                AE title UNDERSTUDY    retrieve C-MOVE
@@ -65,4 +66,5 @@ EOF
 [ -n "$oneshot" ] && exit 0
 echo
 echo "Up until Ctrl-C."
+trap 'exit 0' INT TERM
 wait "$AGENT_PID"

@@ -4,12 +4,15 @@
 On a terminal one bar a case, redrawn; else a line for each change. Exit 0
 when every case is ready, 1 when the time is over."""
 import json
+import shutil
 import sys
 import time
 import urllib.request
 
-WIDTH = 28
 tty = sys.stdout.isatty()
+COLUMNS = shutil.get_terminal_size((100, 24)).columns
+WIDTH = max(8, min(28, COLUMNS - 66))  # of a bar
+TEXT = max(12, min(34, COLUMNS - WIDTH - 38))  # of a procedure
 
 
 def bar(have, want):
@@ -21,7 +24,7 @@ def line(case):
     studies = [s for s in case["studies"] if s["state"] != "held"]
     have = sum(s["instances"] for s in studies)
     want = sum(s["expected"] or 0 for s in studies)
-    return (f"  {case['start'][11:16]}  {case['procedure'][:34]:34} "
+    return (f"  {case['start'][11:16]}  {case['procedure'][:TEXT]:{TEXT}} "
             f"{bar(have, want)} {have:5} of {want:5}  {case['readiness']}")
 
 

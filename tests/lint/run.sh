@@ -14,6 +14,8 @@ export UNDERSTUDY_DATA="${UNDERSTUDY_DATA:-../shared/data}"
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 export B
+# what lies in the build folder of the flavour, for the end-to-end tests
+export PROG CLI
 
 unit() {
 	# shellcheck disable=SC2231 # a pattern on purpose

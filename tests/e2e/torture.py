@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+"""Kill an agent at random moments and see that it never lies afterwards.
+
+usage: torture.py ROUNDS SEED FOLDER NODE-PORT WEB-PORT ARCHIVE-PORT
+FOLDER has agent.conf, full.csv, list.csv, wanted.txt; PROG and VIEWER in the
+environment name the programs. One round:
+
+  1. start it with an empty theatre list and look: the index and the folder
+     agree to the file, tmp/ is empty, nothing ready is lost or not whole, a
+     ready study (every one in each tenth round) has the archive's bytes;
+  2. evict something, give it the list, and kill -9 it while it fetches,
+     evicts and serves; at times kill it once more while it starts.
+
+A viewer reads all the time: whatever it gets must be the archive's."""
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+PROG = os.environ.get("PROG", "build/understudyd")
+VIEWER = os.environ.get("VIEWER", "build/debug/tools/viewer")
+
+
+class Lie(Exception):
+    """What the agent must never do."""
+
+
+def objects(text):
+    """The viewer's lines: {instance UID: (syntax, length, digest)}."""
+    return {w[0]: tuple(w[1:]) for w in map(str.split, text.splitlines())}
+
+
+def retrieve(title, port, study):
+    p = subprocess.run([VIEWER, "-c", title, "127.0.0.1", str(port), study],
+                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                       text=True, timeout=60)
+    return p.returncode, objects(p.stdout)
+
+
+class Viewer(threading.Thread):
+    """Reads what is wanted, in turn, whether it is there or not."""
+
+    def __init__(self, port, truth, seed):
+        super().__init__(daemon=True)
+        self.port, self.truth = port, truth
+        self.random = random.Random(seed)
+        self.whole = self.got = 0
+        self.lie = ""
+        self.stop = threading.Event()
+
+    def run(self):
+        while not self.stop.wait(0.02) and not self.lie:
+            study = self.random.choice(list(self.truth))
+            code, got = retrieve("UNDERSTUDY", self.port, study)
+            want = self.truth[study]
+            wrong = [u for u in got if got[u] != want.get(u)]
+            if wrong:
+                self.lie = f"the viewer got other bytes: {wrong[:3]}"
+            if code == 0 and len(got) != len(want):
+                self.lie = (f"success, but {len(got)} of {len(want)} "
+                            f"objects of {study}")
+            self.whole += code == 0
+            self.got += len(got)
+
+
+class Agent:
+    def __init__(self, folder, node, web):
+        self.folder, self.node, self.web = folder, node, web
+        self.cache = os.path.join(folder, "state", "cache")
+        self.log = os.path.join(folder, "agent.log")
+        self.p = None
+
+    def spawn(self):
+        with open(self.log, "ab") as log:
+            self.p = subprocess.Popen(
+                [PROG, "-c", os.path.join(self.folder, "agent.conf")],
+                stdout=log, stderr=log)
+
+    def start(self):
+        self.spawn()
+        limit = time.monotonic() + 20
+        while time.monotonic() < limit:
+            try:
+                if self.ask("GET", "/healthz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            if self.p.poll() is not None:
+                raise Lie(f"it does not start: exit {self.p.returncode}")
+            time.sleep(0.01)
+        raise Lie("not healthy within 20 s")
+
+    def kill(self, how=signal.SIGKILL):
+        self.p.send_signal(how)
+        return self.p.wait(timeout=20)
+
+    def ask(self, method, path):
+        c = http.client.HTTPConnection("127.0.0.1", self.web, timeout=20)
+        c.request(method, path)
+        r = c.getresponse()
+        body = r.read()
+        c.close()
+        return r.status, body
+
+    def api(self, path):
+        status, body = self.ask("GET", "/api/" + path)
+        if status != 200:
+            raise Lie(f"/api/{path}: {status}")
+        return json.loads(body)
+
+    def studies(self):
+        return {s["study_uid"]: s for s in self.api("studies")}
+
+    def ready(self):
+        return {u for u, s in self.studies().items()
+                if s["state"] == "ready"}
+
+    def evict(self, study):
+        return self.ask("POST", "/api/evict?study=" + study)[0] == 202
+
+    def list(self, name):
+        """Put a theatre list in its place, as a hospital's export does."""
+        new = os.path.join(self.folder, "list.new")
+        shutil.copyfile(os.path.join(self.folder, name), new)
+        os.rename(new, os.path.join(self.folder, "list.csv"))
+
+
+def check_files(agent):
+    """Rows and files are the same set; called while nothing is fetched."""
+    db = sqlite3.connect(f"file:{agent.cache}/index.db?mode=ro", uri=True,
+                         timeout=10)
+    rows = {bytes(n).hex(): a + b for n, a, b in
+            db.execute("SELECT name, length, start FROM instance")}
+    half = db.execute("SELECT count(*) FROM study WHERE ready AND"
+                      " (n_instances <> expected OR expected = 0)").fetchone()
+    bad = db.execute("PRAGMA integrity_check").fetchone()[0]
+    db.close()
+    files = {}
+    for where, _, names in os.walk(agent.cache):
+        for name in names:
+            if name.endswith(".dcm"):
+                files[name[:-4]] = os.path.getsize(os.path.join(where, name))
+    left = os.listdir(os.path.join(agent.cache, "tmp"))
+    if bad != "ok" or half[0]:
+        raise Lie(f"index: {bad}, {half[0]} half studies are ready")
+    if set(files) - set(rows):
+        raise Lie(f"{len(set(files) - set(rows))} files without a row")
+    if set(rows) - set(files):
+        raise Lie(f"{len(set(rows) - set(files))} rows without a file")
+    if rows != files:
+        raise Lie("files of another length than their rows say")
+    if left:
+        raise Lie(f"{len(left)} files in tmp/ after a start")
+
+
+def check_studies(agent, truth, some, ready_before):
+    have = agent.studies()
+    ready = sorted(u for u in have if have[u]["state"] == "ready")
+    lost = ready_before - set(ready)
+    if lost:
+        raise Lie(f"was ready before the kill, is not: {lost}")
+    for u in ready:
+        s, n = have[u], len(truth.get(u, ()))
+        if not s["instances"] == s["expected"] == n:
+            raise Lie(f"{u} is ready: {s['instances']} of {s['expected']},"
+                      f" the archive has {n}")
+    for u in ready if some is None else some(ready):
+        code, got = retrieve("UNDERSTUDY", agent.node, u)
+        if code != 0 or got != truth[u]:
+            same = sum(got.get(i) == truth[u][i] for i in truth[u])
+            raise Lie(f"{u} is ready: status {code}, {len(got)} objects,"
+                      f" {same} of {n} are the archive's")
+    return set(ready)
+
+
+def check_log(agent):
+    with open(agent.log, errors="replace") as log:
+        for line in log:
+            word = line.split()
+            if len(word) < 2 or word[1] not in ("info", "warn"):
+                raise Lie(f"in the log: {line.strip()}")
+
+
+def wait_gone(agent, gone):
+    limit = time.monotonic() + 10
+    while any(s["bytes"] for u, s in agent.studies().items() if u in gone):
+        if time.monotonic() > limit:
+            raise Lie("evicted, but not gone within 10 s")
+        time.sleep(0.01)
+
+
+def wait_ready(agent, wanted, limit_s):
+    began = time.monotonic()
+    while agent.ready() & wanted != wanted:
+        if time.monotonic() - began > limit_s:
+            left = [(c["id"], c["readiness"], c["reason"])
+                    for c in agent.api("cases") if c["readiness"] != "ready"]
+            raise Lie(f"not all ready within {limit_s} s: {left}")
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+class Torture:
+    def __init__(self, agent, truth, rng):
+        self.agent, self.truth, self.random = agent, truth, rng
+        self.ready = set() # known to be so when it was killed
+        self.mid = self.objects = self.wiped = self.early = 0
+        self.span_s = 0.3 # what fetching all takes
+
+    def wipe(self):
+        shutil.rmtree(os.path.join(self.agent.folder, "state"))
+        self.ready = set()
+        self.wiped += 1
+
+    def look(self, full):
+        """Start quietly and look at everything."""
+        a = self.agent
+        a.list("empty.csv")
+        a.start()
+        check_files(a)
+        some = None if full else lambda r: self.random.sample(r, min(1, len(r)))
+        self.ready = check_studies(a, self.truth, some, self.ready)
+        if full:
+            check_log(a)
+
+    def evict_some(self):
+        gone = {u for u in sorted(self.ready) if self.random.random() < 0.6}
+        gone = {u for u in gone if self.agent.evict(u)}
+        self.ready -= gone # a viewer may hold one: then it stays
+        if self.random.random() < 0.7:
+            wait_gone(self.agent, gone)
+
+    def kill(self):
+        """Let it fetch for a moment, then kill it."""
+        a = self.agent
+        a.list("full.csv")
+        time.sleep(self.random.uniform(0, self.span_s))
+        now = a.studies()
+        a.kill()
+        self.ready |= {u for u in now if now[u]["state"] == "ready"}
+        self.mid += any(s["state"] == "fetching" for s in now.values())
+        self.objects += sum(s["instances"] for s in now.values())
+
+    def round(self, n):
+        if n % 25 == 0:
+            self.wipe()
+        if self.random.random() < 0.3: # again, while it starts or fetches
+            self.agent.list("full.csv")
+            self.agent.spawn()
+            time.sleep(self.random.uniform(0, 0.15))
+            self.agent.kill()
+            self.early += 1
+        self.look(n % 10 == 0)
+        self.evict_some()
+        self.kill()
+
+
+def torment(t, viewer, rounds):
+    wanted = set(t.truth)
+    t.agent.list("full.csv")
+    t.agent.start()
+    t.span_s = min(2.0, 1.2 * wait_ready(t.agent, wanted, 60))
+    t.agent.kill()
+    t.ready = set(wanted)
+    for n in range(1, rounds + 1):
+        t.round(n)
+        if viewer.lie:
+            raise Lie(viewer.lie)
+        if n % 10 == 0:
+            print(f"  {n:5} kills: {t.mid} while fetching, {t.early} more "
+                  f"while starting; caches wiped {t.wiped}; the viewer got "
+                  f"{viewer.got} objects, {viewer.whole} whole studies",
+                  flush=True)
+    t.look(True)
+    t.agent.list("full.csv")
+    wait_ready(t.agent, wanted, 60)
+    check_studies(t.agent, t.truth, None, wanted)
+    if t.agent.kill(signal.SIGTERM) != 0:
+        raise Lie("it does not stop in peace")
+    t.ready = wanted
+    t.look(True)
+    t.agent.kill(signal.SIGTERM)
+    if viewer.lie:
+        raise Lie(viewer.lie)
+    if rounds >= 20 and t.mid * 10 < rounds:
+        raise Lie(f"only {t.mid} of {rounds} kills met a fetch: no test")
+
+
+def main():
+    rounds, seed = int(sys.argv[1]), int(sys.argv[2])
+    folder = sys.argv[3]
+    node, web, archive = map(int, sys.argv[4:7])
+    truth = {}
+    with open(os.path.join(folder, "wanted.txt")) as f:
+        for study in f.read().split():
+            code, truth[study] = retrieve("PACS", archive, study)
+            if code != 0 or not truth[study]:
+                print(f"the archive does not send {study}")
+                return 1
+    agent = Agent(folder, node, web)
+    t = Torture(agent, truth, random.Random(seed))
+    viewer = Viewer(node, truth, seed + 1)
+    viewer.start()
+    try:
+        torment(t, viewer, rounds)
+    except Lie as lie:
+        print(f"FAIL: {lie}")
+        return 1
+    finally:
+        viewer.stop.set()
+        viewer.join(timeout=70)
+        if agent.p and agent.p.poll() is None:
+            agent.p.kill()
+            agent.p.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
