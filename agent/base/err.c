@@ -6,16 +6,6 @@
 
 #include "base/err.h"
 
-static const struct {
-	const char *name;
-	const char *text;
-	bool retry;
-} codes[] = {
-#define ERR_ROW(id, n, t, r) [ERR_##id] = {n, t, r},
-	ERR_CODES(ERR_ROW)
-#undef ERR_ROW
-};
-
 int
 err_set_at(struct err *e, enum err_code code, int sys, const char *where,
     const char *fmt, ...)
@@ -55,22 +45,4 @@ err_prefix(struct err *e, const char *fmt, ...)
 		(void)snprintf(e->msg + used, (size_t)rest, ": %.*s", rest - 3,
 		    old);
 	return -1;
-}
-
-const char *
-err_name(enum err_code code)
-{
-	return codes[code].name;
-}
-
-const char *
-err_text(enum err_code code)
-{
-	return codes[code].text;
-}
-
-bool
-err_is_retryable(const struct err *e)
-{
-	return codes[e->code].retry;
 }

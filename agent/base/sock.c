@@ -211,9 +211,22 @@ sock_accept(int listen_fd, char peer[SOCK_ADDR_SIZE], bool *ret_local,
 	if (ss.ss_family != AF_UNIX)
 		(void)getnameinfo((struct sockaddr *)&ss, len, host,
 		    sizeof(host), NULL, 0, NI_NUMERICHOST); /* "?" is fine */
-	(void)snprintf(peer, SOCK_ADDR_SIZE, "%s:%u", host,
-	    ss.ss_family == AF_UNIX ? 0 : port_of(&ss));
+	bool v6 = ss.ss_family == AF_INET6; /* RFC 3986 3.2.2: in brackets */
+	(void)snprintf(peer, SOCK_ADDR_SIZE, "%s%s%s:%u", v6 ? "[" : "", host,
+	    v6 ? "]" : "", ss.ss_family == AF_UNIX ? 0 : port_of(&ss));
 	return fd;
+}
+
+void
+sock_host_of(const char *peer, char dst[SOCK_ADDR_SIZE])
+{
+	const char *colon = strrchr(peer, ':');
+	size_t n = colon == NULL ? strlen(peer) : (size_t)(colon - peer);
+	if (n >= 2 && peer[0] == '[' && peer[n - 1] == ']') {
+		peer++;
+		n -= 2;
+	}
+	(void)str_copy_n(dst, SOCK_ADDR_SIZE, peer, n); /* fits: part of it */
 }
 
 /* Wait for a connect to finish: true when it has, one way or the other. */

@@ -352,12 +352,6 @@ assoc_calling(const struct assoc *a)
 }
 
 const char *
-assoc_called(const struct assoc *a)
-{
-	return a->agreed.called;
-}
-
-const char *
 assoc_peer(const struct assoc *a)
 {
 	return a->peer;

@@ -375,12 +375,6 @@ listen_port(const struct listener *s)
 	return sock_port(s->fd);
 }
 
-unsigned
-listen_open(const struct listener *s)
-{
-	return s->n_open;
-}
-
 void
 listen_stop(struct listener *s)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocking HTTP exchanges and event streams, with libcurl's easy interface. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -62,13 +64,25 @@ handle_new(const char *socket, const char *url, char *why, struct err *e)
 	return h;
 }
 
+/* libcurl would speak of port 80, whatever the socket. */
+static int
+fail_socket(struct err *e, const char *socket)
+{
+	if (access(socket, R_OK | W_OK) == 0 || errno != EACCES)
+		return err_set(e, ERR_NET, 0, "nobody listens at '%s'",
+		    socket);
+	(void)err_set(e, ERR_NET, 0, "not allowed to reach '%s': run as the "
+	    "agent's user or as root", socket);
+	e->sys = EACCES; /* the text says it already */
+	return -1;
+}
+
 static int
 fail(struct err *e, CURLcode rc, const char *why, const char *socket)
 {
 	enum err_code code = ERR_NET;
-	/* libcurl would speak of port 80, whatever the socket */
 	if (rc == CURLE_COULDNT_CONNECT && socket != NULL)
-		return err_set(e, code, 0, "nobody listens at '%s'", socket);
+		return fail_socket(e, socket);
 	if (rc == CURLE_OPERATION_TIMEDOUT)
 		code = ERR_TIMEOUT;
 	else if (rc == CURLE_HTTP_RETURNED_ERROR ||

@@ -140,9 +140,7 @@ refused(void *ctx, const char *calling, const char *peer, const char *reason,
 	struct refused r = {.utc = clock_utc_s()};
 	(void)str_escape(r.calling, sizeof(r.calling), calling,
 	    strlen(calling));
-	const char *colon = strrchr(peer, ':');
-	(void)str_copy_n(r.address, sizeof(r.address), peer,
-	    colon == NULL ? strlen(peer) : (size_t)(colon - peer));
+	sock_host_of(peer, r.address);
 	(void)str_copy(r.reason, sizeof(r.reason), reason);
 	(void)str_copy(r.remedy, sizeof(r.remedy), remedy);
 	unsigned i = 0;

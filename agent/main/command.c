@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Arguments and the table of verbs, from which the usage text is made. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,7 +58,8 @@ command_init(struct command *c)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 	*c = (struct command){.out = stdout, .err = stderr, .ask = real_ask,
-	    .events = real_events, .terminal = isatty(STDOUT_FILENO) == 1};
+	    .events = real_events, .house_path = COMMAND_CONF,
+	    .terminal = isatty(STDOUT_FILENO) == 1};
 	c->colour = c->terminal && (no == NULL || no[0] == '\0') &&
 	    (term == NULL || !str_eq(term, "dumb"));
 }
@@ -73,6 +75,7 @@ print_usage(FILE *out)
 		    verbs[i].arg, verbs[i].help);
 	(void)fputs("\n  -S SOCKET  the agent's control socket\n"
 	    "  -c FILE    the agent's configuration, for its state_dir\n"
+	    "             (" COMMAND_CONF ")\n"
 	    "  --json     print what the agent says, as JSON\n"
 	    "  -V, -h     version, this help\n"
 	    "\nExit: 0 done, 1 failed, 2 usage; check: 0 ok, 1 warning, "
@@ -129,23 +132,56 @@ read_one(struct command *c, char **argv, struct arguments *a)
 	return 1;
 }
 
-/* Where the agent listens: -S, or the state_dir of -c, or the default. */
+/* The configuration; its warnings are the agent's, and not told. */
+static struct conf *
+read_conf(struct command *c, const char *path)
+{
+	FILE *told = tmpfile();
+	int ch;
+	struct conf *conf = conf_read(path, told != NULL ? told : c->err);
+	if (told == NULL)
+		return conf;
+	rewind(told);
+	/* a failed write is found by nobody: this is the complaint */
+	while (conf == NULL && (ch = getc(told)) != EOF)
+		(void)putc(ch, c->err);
+	(void)fclose(told); /* only read by us */
+	return conf;
+}
+
+static int
+set_socket(struct command *c, const struct conf *conf)
+{
+	int n = snprintf(c->socket, sizeof(c->socket), "%s/control.sock",
+	    conf->state_dir);
+	return n > 0 && (size_t)n < sizeof(c->socket) ? COMMAND_DONE :
+	    command_fail_with(c, "state_dir is too long");
+}
+
+/* Where the agent listens: -S, or the state_dir of -c, or that of the house's
+ * configuration when we may read it and it is good, or the default. */
 static int
 find_socket(struct command *c)
 {
+	const char *path = c->conf_path;
 	if (c->socket[0] != '\0')
 		return COMMAND_DONE;
-	(void)str_copy(c->socket, sizeof(c->socket), COMMAND_SOCKET);
-	if (c->conf_path == NULL)
-		return COMMAND_DONE;
-	struct conf *conf = conf_read(c->conf_path, c->err);
-	if (conf == NULL)
+	if (path == NULL && c->house_path != NULL) {
+		if (access(c->house_path, R_OK) == 0)
+			path = c->house_path;
+		else
+			c->house_closed = errno == EACCES;
+	}
+	struct conf *conf = path == NULL ? NULL : read_conf(c, path);
+	if (conf == NULL && c->conf_path != NULL)
 		return COMMAND_USAGE;
-	int n = snprintf(c->socket, sizeof(c->socket), "%s/control.sock",
-	    conf->state_dir);
+	if (conf == NULL) {
+		(void)str_copy(c->socket, sizeof(c->socket), COMMAND_SOCKET);
+		return COMMAND_DONE;
+	}
+	int rc = set_socket(c, conf);
 	conf_free(&conf);
-	return n > 0 && (size_t)n < sizeof(c->socket) ? COMMAND_DONE :
-	    command_fail_with(c, "state_dir is too long");
+	return rc;
 }
 
 static int
@@ -198,12 +234,32 @@ command_fail_with(struct command *c, const char *text)
 	return COMMAND_FAILED;
 }
 
+const char *
+command_words(char *dst, size_t size, const struct err *e)
+{
+	/* not being allowed in does not tell whether anybody is there */
+	(void)snprintf(dst, size, "%s%s", e->sys == EACCES ? "" : "no agent: ",
+	    e->msg);
+	return dst;
+}
+
 int
 command_fail(struct command *c, const struct err *e)
 {
 	char text[400];
-	(void)snprintf(text, sizeof(text), "no agent: %s", e->msg);
-	return command_fail_with(c, text);
+	return command_fail_with(c, command_words(text, sizeof(text), e));
+}
+
+/* The socket that was tried is a guess when the file that names it is closed
+ * to us; -1. */
+static int
+fail_closed(const struct command *c, struct err *e)
+{
+	if (c->house_closed && e->sys != EACCES)
+		(void)err_set(e, ERR_NET, 0, "not allowed to read '%s', and "
+		    "nobody listens at '%s': run as the agent's user or as "
+		    "root", c->house_path, c->socket);
+	return -1;
 }
 
 int
@@ -223,7 +279,7 @@ command_ask(struct command *c, bool post, const char *path, const char *id,
 	if (url.failed)
 		(void)err_set(e, ERR_INVAL, 0, "argument: too long");
 	else if (c->ask(c->ctx, &ask, &body, &status, e) != 0)
-		status = -1;
+		status = fail_closed(c, e);
 	else
 		*ret = json_loadb((const char *)body.p, body.len, 0, NULL);
 	buf_done(&url);

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "http/client.h"
 
+#define COMMAND_CONF "/etc/understudy/understudy.conf"
 #define COMMAND_SOCKET "/var/db/understudy/control.sock"
 
 enum { COMMAND_DONE = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
@@ -29,6 +30,9 @@ struct command {
 	bool json; /* --json */
 	char socket[1024];
 	const char *conf_path; /* -c, NULL = none */
+	/* read where neither -S nor -c is given; NULL = none */
+	const char *house_path;
+	bool house_closed; /* we are not allowed to read it */
 	/* one request; a test puts a fake here */
 	int (*ask)(void *ctx, const struct http_ask *a, struct buf *body,
 	    int *ret_status, struct err *e);
@@ -61,6 +65,8 @@ json_t *command_get(struct command *c, const char *path, const char *id);
 /* Complain on ${err}; returns COMMAND_FAILED. */
 int command_fail(struct command *c, const struct err *e);
 int command_fail_with(struct command *c, const char *text);
+/* Why an agent could not be asked, in words. Returns ${dst}. */
+const char *command_words(char *dst, size_t size, const struct err *e);
 /* With --json, print ${json} and return true. */
 bool command_print_json(struct command *c, const json_t *json);
 
@@ -95,8 +101,6 @@ const char *term_when(char *dst, size_t size, const char *iso);
 int64_t term_utc(const char *iso);
 /* "FAMILY^GIVEN" as "FAMILY, GIVEN". */
 const char *term_person(char *dst, size_t size, const char *name);
-/* "2 h 10 min" */
-const char *term_span(char *dst, size_t size, int64_t s);
 
 /* The headline; shared by status, watch and check. */
 const char *term_headline(char *dst, size_t size, const json_t *status);

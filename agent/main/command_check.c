@@ -82,7 +82,7 @@ print_line(struct command *c, const struct finding *f, const json_t *status)
 		"UNKNOWN"};
 	static const char *const keys[] = {"total", "ready", "fetching",
 		"queued", "failed", "none"};
-	char head[300], line[700];
+	char head[400], line[800];
 	const json_t *cases = json_object_get(status, "cases");
 	const json_t *cache = json_object_get(status, "cache");
 	(void)snprintf(line, sizeof(line), "UNDERSTUDY %s - %s%s%s",
@@ -101,9 +101,11 @@ print_line(struct command *c, const struct finding *f, const json_t *status)
 }
 
 static int
-no_agent(struct command *c, const char *why)
+no_agent(struct command *c, const struct err *e)
 {
-	term_printf(c, PAINT_NONE, "UNDERSTUDY UNKNOWN - no agent: %s\n", why);
+	char text[400];
+	term_printf(c, PAINT_NONE, "UNDERSTUDY UNKNOWN - %s\n",
+	    command_words(text, sizeof(text), e));
 	return CHECK_UNKNOWN;
 }
 
@@ -111,15 +113,14 @@ int
 command_check(struct command *c, const char *arg) /* command_fn */
 {
 	(void)arg; /* takes none */
-	struct err e = {.msg = ""};
+	struct err e = {.msg = "it does not answer as it should"};
 	json_t *status = NULL, *cases = NULL;
 	struct finding f = {.level = CHECK_OK};
 	int rc = CHECK_UNKNOWN;
 	if (command_ask(c, false, "/api/status", NULL, &status, &e) != 200 ||
 	    command_ask(c, false, "/api/cases", NULL, &cases, &e) != 200 ||
 	    status == NULL || cases == NULL) {
-		rc = no_agent(c, e.msg[0] != '\0' ? e.msg : "it does not "
-		    "answer as it should");
+		rc = no_agent(c, &e);
 		goto out;
 	}
 	int64_t now = term_utc(get_str(json_object_get(status, "agent"),

@@ -7,6 +7,54 @@
 #include "base/uid.h"
 #include "main/command.h"
 
+#define ROOMS_SHOWN 3 /* other rooms, in the headline */
+
+/* No case counts: whether the list has some all the same. */
+static void
+headline_without(char *dst, size_t size, const char *theatre,
+    const json_t *status)
+{
+	const json_t *rooms = json_object_get(status, "rooms_elsewhere"), *v;
+	const json_t *cases = json_object_get(status, "cases");
+	int64_t elsewhere = get_int(status, "cases_elsewhere");
+	char names[160] = "";
+	size_t i;
+	json_array_foreach(rooms, i, v) {
+		size_t n = strlen(names);
+		if (i < ROOMS_SHOWN && json_is_string(v))
+			(void)snprintf(names + n, sizeof(names) - n,
+			    "%s%.40s", i == 0 ? "" : ", ",
+			    json_string_value(v)); /* a cut is fine */
+	}
+	if (get_int(cases, "listed") > 0)
+		(void)snprintf(dst, size, "%s: no case needs images now",
+		    theatre);
+	else if (elsewhere == 0)
+		(void)snprintf(dst, size, "%s: no cases listed", theatre);
+	else
+		(void)snprintf(dst, size, "no cases listed for %.100s; the "
+		    "list has %" PRId64 " case%s in other rooms (%s%s)",
+		    theatre, elsewhere, elsewhere == 1 ? "" : "s", names,
+		    json_array_size(rooms) > ROOMS_SHOWN ? ", ..." : "");
+}
+
+/* "2 of 4 cases ready, 1 failed, 1 with nothing to fetch" */
+static void
+headline_rest(char *dst, size_t size, const json_t *cases)
+{
+	static const char *const words[][2] = {{"failed", "failed"},
+		{"fetching", "fetching"}, {"queued", "queued"},
+		{"none", "with nothing to fetch"}};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		int64_t k = get_int(cases, words[i][0]);
+		size_t n = strlen(dst);
+		if (k > 0)
+			(void)snprintf(dst + n, size - n, ", %" PRId64 " %s",
+			    k, words[i][1]);
+	}
+}
+
+/* The same words as headline() in agent/web/page.html. */
 const char *
 term_headline(char *dst, size_t size, const json_t *status)
 {
@@ -14,21 +62,23 @@ term_headline(char *dst, size_t size, const json_t *status)
 	const char *theatre = get_str(json_object_get(status, "agent"),
 	    "theatre");
 	int64_t total = get_int(cases, "total");
-	int64_t good = get_int(cases, "ready") + get_int(cases, "none");
+	int64_t ready = get_int(cases, "ready");
 	if (theatre[0] == '\0')
 		theatre = "Theatre";
-	if (total == 0)
-		(void)snprintf(dst, size, "%s: no cases listed", theatre);
-	else if (good < total)
-		(void)snprintf(dst, size, "%s: %" PRId64 " of %" PRId64
-		    " case%s ready", theatre, good, total,
+	if (total == 0) {
+		headline_without(dst, size, theatre, status);
+	} else if (ready < total) {
+		(void)snprintf(dst, size, "%.100s: %" PRId64 " of %" PRId64
+		    " case%s ready", theatre, ready, total,
 		    total == 1 ? "" : "s");
-	else if (total == 1)
+		headline_rest(dst, size, cases);
+	} else if (total == 1) {
 		(void)snprintf(dst, size, "%s: the one case is ready",
 		    theatre);
-	else
+	} else {
 		(void)snprintf(dst, size, "%s: all %" PRId64 " cases ready",
 		    theatre, total);
+	}
 	return dst;
 }
 
@@ -40,7 +90,7 @@ worst_of(const json_t *cases)
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (get_int(cases, order[i]) > 0)
 			return order[i];
-	return get_int(cases, "total") > 0 ? "ready" : "none";
+	return get_int(cases, "ready") > 0 ? "ready" : "none";
 }
 
 static void
@@ -88,6 +138,18 @@ print_peer(struct command *c, const char *label, const json_t *o,
 	}
 }
 
+/* ${text} line by line; the terminal gets no line feed of outside text. */
+static void
+print_lines(struct command *c, const char *text, unsigned indent)
+{
+	while (*text != '\0') {
+		size_t n = strcspn(text, "\n");
+		term_cell(c, PAINT_NONE, "", indent);
+		term_printf(c, PAINT_NONE, "%.*s\n", (int)n, text);
+		text += n + (text[n] == '\n');
+	}
+}
+
 static void
 print_refused(struct command *c, const json_t *o)
 {
@@ -98,10 +160,16 @@ print_refused(struct command *c, const json_t *o)
 	    get_str(o, "calling"), get_str(o, "address"),
 	    term_when(when, sizeof(when), get_str(o, "time")),
 	    get_str(o, "reason"));
-	if (remedy[0] != '\0') {
-		print_label(c, "");
+	if (remedy[0] == '\0')
+		return;
+	print_label(c, "");
+	if (remedy[0] != '[') {
 		term_printf(c, PAINT_NONE, "to let it in: %s\n", remedy);
+		return;
 	}
+	term_printf(c, PAINT_NONE, "to let it in, add to the "
+	    "configuration:\n");
+	print_lines(c, remedy, 12);
 }
 
 static void
@@ -350,6 +418,16 @@ print_study(struct command *c, const json_t *study)
 	print_list(c, study, "cases");
 }
 
+static int
+unknown_id(struct command *c, const char *id)
+{
+	char safe[100], text[200];
+	(void)snprintf(text, sizeof(text), "want the id of a known case or "
+	    "study, have '%s'", str_escape(safe, sizeof(safe), id,
+	    strlen(id)));
+	return command_fail_with(c, text);
+}
+
 int
 command_show(struct command *c, const char *arg) /* command_fn */
 {
@@ -369,8 +447,7 @@ command_show(struct command *c, const char *arg) /* command_fn */
 		goto out;
 	const json_t *one = find_case(cases, arg);
 	if (one == NULL) {
-		rc = command_fail_with(c, "want the id of a known case or "
-		    "study, have an unknown one");
+		rc = unknown_id(c, arg);
 		goto out;
 	}
 	if (!command_print_json(c, one))
@@ -431,16 +508,22 @@ command_why(struct command *c, const char *arg) /* command_fn */
 	struct err e;
 	json_t *why = NULL;
 	int status = command_ask(c, false, "/api/why?case=", arg, &why, &e);
-	if (status < 0)
-		return command_fail(c, &e);
-	if (status != 200) {
+	if (status == 404) {
 		json_decref(why);
-		why = command_get(c, "/api/why?study=", arg);
+		status = command_ask(c, false, "/api/why?study=", arg, &why,
+		    &e);
 	}
-	if (why == NULL)
-		return COMMAND_FAILED;
-	if (!command_print_json(c, why))
+	int rc = COMMAND_DONE;
+	if (status < 0)
+		rc = command_fail(c, &e);
+	else if (status == 404)
+		rc = unknown_id(c, arg);
+	else if (why == NULL)
+		rc = command_fail_with(c, "the agent's answer cannot be read");
+	else if (status != 200)
+		rc = command_fail_with(c, get_str(why, "error"));
+	else if (!command_print_json(c, why))
 		print_why(c, why);
 	json_decref(why);
-	return COMMAND_DONE;
+	return rc;
 }

@@ -264,17 +264,3 @@ term_person(char *dst, size_t size, const char *name)
 	    given[0] != '\0' ? ", " : "", given);
 	return dst;
 }
-
-const char *
-term_span(char *dst, size_t size, int64_t s)
-{
-	int64_t m = s / 60;
-	if (m < 60)
-		(void)snprintf(dst, size, "%d min", (int)m);
-	else if (m < 48 * 60)
-		(void)snprintf(dst, size, "%d h %02d min", (int)(m / 60),
-		    (int)(m % 60));
-	else
-		(void)snprintf(dst, size, "%d days", (int)(m / 1440));
-	return dst;
-}

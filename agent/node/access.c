@@ -17,15 +17,6 @@
 
 enum { MAY_QUERY = 1, MAY_STORE = 2 };
 
-/* "127.0.0.1:50312" -> "127.0.0.1" */
-static void
-address_of(const char *peer, char dst[SOCK_ADDR_SIZE])
-{
-	const char *colon = strrchr(peer, ':');
-	size_t n = colon == NULL ? strlen(peer) : (size_t)(colon - peer);
-	(void)str_copy_n(dst, SOCK_ADDR_SIZE, peer, n); /* fits: its prefix */
-}
-
 static bool
 has_address(const struct known_peer *p, const char *address)
 {
@@ -44,7 +35,7 @@ rights(struct node *n, const struct listen_caller *c, bool *ret_ae_known)
 {
 	char address[SOCK_ADDR_SIZE];
 	unsigned may = c->local ? MAY_QUERY : 0;
-	address_of(c->peer, address);
+	sock_host_of(c->peer, address);
 	*ret_ae_known = false;
 	lock_acquire(&n->lock);
 	for (unsigned i = 0; i < n->n_peers; i++) {
@@ -157,7 +148,7 @@ node_decide(void *ctx, const struct listen_caller *c,
 	unsigned may = rights(n, c, &ae_known);
 	if (may == 0) {
 		char address[SOCK_ADDR_SIZE], ae[40];
-		address_of(c->peer, address);
+		sock_host_of(c->peer, address);
 		(void)str_escape(ae, sizeof(ae), rq->calling,
 		    strlen(rq->calling));
 		(void)snprintf(remedy, sizeof(remedy), "[viewer \"%s\"] "

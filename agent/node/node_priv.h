@@ -7,14 +7,7 @@
 #include "dicom/listen.h"
 #include "node/node.h"
 #include "wire/attrs.h"
-
-#define CLASS_VERIFICATION "1.2.840.10008.1.1"
-#define CLASS_PATIENT_FIND "1.2.840.10008.5.1.4.1.2.1.1"
-#define CLASS_PATIENT_MOVE "1.2.840.10008.5.1.4.1.2.1.2"
-#define CLASS_PATIENT_GET "1.2.840.10008.5.1.4.1.2.1.3"
-#define CLASS_STUDY_FIND "1.2.840.10008.5.1.4.1.2.2.1"
-#define CLASS_STUDY_MOVE "1.2.840.10008.5.1.4.1.2.2.2"
-#define CLASS_STUDY_GET "1.2.840.10008.5.1.4.1.2.2.3"
+#include "wire/classes.h"
 
 #define NODE_LEARNT_MAX 256 /* (class, syntax) pairs remembered */
 #define NODE_READERS_MAX 64 /* index connections kept for reuse */

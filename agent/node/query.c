@@ -164,7 +164,7 @@ int
 query_read(struct query *q, const char *class_uid, uint16_t *ret_status,
     struct err *e)
 {
-	bool patient_root = str_starts(class_uid, "1.2.840.10008.5.1.4.1.2.1.");
+	bool patient_root = str_starts(class_uid, CLASS_PATIENT_ROOT);
 	const char *level = attrs_value(&q->keys, TAG_LEVEL);
 	if (level[0] == '\0')
 		q->sel.level = level_guess(&q->keys);

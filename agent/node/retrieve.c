@@ -209,16 +209,45 @@ move(struct retrieval *r, struct err *e)
 	return rc;
 }
 
+/* Studies that are asked for by name are held before they are looked for, so
+ * that they cannot leave in between; of others the list tells. */
 static void
-hold(struct retrieval *r, bool on)
+hold_asked(struct retrieval *r, const struct index_select *sel, bool on)
 {
 	const struct node_ports *p = &r->s->node->ports;
-	for (unsigned i = 0; i < r->n_items; i++) {
+	for (unsigned i = 0; i < sel->n_study_uids; i++)
+		(on ? p->hold : p->release)(p->ctx, sel->study_uids[i]);
+}
+
+static void
+hold_listed(struct retrieval *r, const struct index_select *sel, bool on)
+{
+	const struct node_ports *p = &r->s->node->ports;
+	for (unsigned i = 0; i < r->n_items && sel->n_study_uids == 0; i++) {
 		if (i > 0 && str_eq(r->items[i].study_uid,
 		    r->items[i - 1].study_uid))
 			continue;
 		(on ? p->hold : p->release)(p->ctx, r->items[i].study_uid);
 	}
+}
+
+static int
+send_listed(struct retrieval *r, struct err *e)
+{
+	int rc;
+	if (r->is_move) {
+		rc = move(r, e);
+	} else {
+		r->to = r->s->a;
+		rc = send_items(r, e);
+		if (rc == 0)
+			rc = finish(r, e);
+	}
+	log_info("node.retrieve.done",
+	    "kind=%s sent=%u warned=%u failed=%u unaccepted=%u",
+	    r->is_move ? "c-move" : "c-get", r->sent, r->warned, r->failed,
+	    r->unaccepted);
+	return rc;
 }
 
 int
@@ -241,26 +270,18 @@ node_retrieve(struct session *s, const struct assoc_context *c,
 		    "want a study, series or instance UID", e);
 		goto out;
 	}
-	if (list_items(&r, &q, e) != 0) {
+	hold_asked(&r, &q.sel, true);
+	rc = list_items(&r, &q, e);
+	if (rc == 0) {
+		hold_listed(&r, &q.sel, true);
+		rc = send_listed(&r, e);
+		hold_listed(&r, &q.sel, false);
+	} else {
 		log_error("node.retrieve.index", "error=%s", e->msg);
 		rc = session_answer(s, c->id, rq, DIMSE_CANNOT_COUNT,
 		    "the index cannot be read", e);
-		goto out;
 	}
-	hold(&r, true);
-	if (r.is_move) {
-		rc = move(&r, e);
-	} else {
-		r.to = s->a;
-		rc = send_items(&r, e);
-		if (rc == 0)
-			rc = finish(&r, e);
-	}
-	hold(&r, false);
-	log_info("node.retrieve.done",
-	    "kind=%s sent=%u warned=%u failed=%u unaccepted=%u",
-	    r.is_move ? "c-move" : "c-get", r.sent, r.warned, r.failed,
-	    r.unaccepted);
+	hold_asked(&r, &q.sel, false);
 out:
 	query_done(&q);
 	mem_free(r.items);

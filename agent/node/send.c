@@ -48,10 +48,31 @@ count(struct retrieval *r, uint16_t status, size_t n)
 	stats_add(STAT_BYTES_SERVED, (int64_t)n);
 }
 
+/* It was evicted after it was listed: its row goes before its file. */
+static bool
+has_left(struct retrieval *r, const struct item *it)
+{
+	uint64_t length = 0;
+	uint32_t offset = 0;
+	struct err ignored; /* then it counts as damaged */
+	struct index_reader *reader = session_reader(r->s, &ignored);
+	return reader != NULL && index_find_object(reader, it->object.name,
+	    &length, &offset, &ignored) == 0;
+}
+
+static void
+tell_damaged(struct retrieval *r, const struct item *it, const struct err *e)
+{
+	struct node *n = r->s->node;
+	stats_add(STAT_OBJECTS_DAMAGED, 1);
+	log_error("node.object.damaged", "error=%s", e->msg);
+	n->ports.damaged(n->ports.ctx, it->study_uid, it->object.name,
+	    e->msg);
+}
+
 int
 send_item(struct retrieval *r, const struct item *it, struct err *e)
 {
-	struct node *n = r->s->node;
 	uint8_t context = assoc_find(r->to, it->class_uid, it->syntax);
 	if (context == 0) { /* never in another syntax than the stored one */
 		r->failed++;
@@ -59,11 +80,9 @@ send_item(struct retrieval *r, const struct item *it, struct err *e)
 		return 0;
 	}
 	struct store_map m;
-	if (store_map(n->st, &it->object, true, &m, e) != 0) {
-		stats_add(STAT_OBJECTS_DAMAGED, 1);
-		log_error("node.object.damaged", "error=%s", e->msg);
-		n->ports.damaged(n->ports.ctx, it->study_uid, it->object.name,
-		    e->msg);
+	if (store_map(r->s->node->st, &it->object, true, &m, e) != 0) {
+		if (!has_left(r, it))
+			tell_damaged(r, it, e);
 		r->failed++;
 		return 0;
 	}

@@ -92,7 +92,7 @@ serve(struct session *s, uint8_t context, const struct dimse *rq,
 	struct assoc_context c;
 	if (!assoc_context(s->a, context, &c))
 		return err_set(e, ERR_PEER, 0, "unknown context");
-	bool qr = str_starts(c.abstract, "1.2.840.10008.5.1.4.1.2.");
+	bool qr = str_starts(c.abstract, CLASS_QUERY_RETRIEVE);
 	if (rq->command == DIMSE_C_ECHO_RQ)
 		return session_answer(s, context, rq, DIMSE_SUCCESS, "", e);
 	if (rq->command == DIMSE_C_FIND_RQ && qr && rq->has_data)
@@ -144,7 +144,7 @@ session_done(struct job *j) /* job_fn, loop */
 }
 
 static void
-session_stop(struct job *j) /* job_fn, any thread */
+session_stop(struct job *j) /* job_fn, loop */
 {
 	struct session *s = (struct session *)j;
 	assoc_stop_ask(&s->stop);

@@ -3,10 +3,8 @@
 #include "base/str.h"
 #include "dicom/dataset.h"
 #include "prefetch/prefetch_priv.h"
+#include "wire/classes.h"
 #include "wire/scan.h"
-
-#define STUDY_FIND "1.2.840.10008.5.1.4.1.2.2.1"
-#define STUDY_MOVE "1.2.840.10008.5.1.4.1.2.2.2"
 
 int
 archive_open(struct assoc **ret, const struct prefetch_archive *ar,
@@ -14,10 +12,10 @@ archive_open(struct assoc **ret, const struct prefetch_archive *ar,
     struct err *e)
 {
 	const struct assoc_proposal p[] = {
-	    {STUDY_FIND, SYNTAX_EXPLICIT_LE, false},
-	    {STUDY_FIND, SYNTAX_IMPLICIT_LE, false},
-	    {STUDY_MOVE, SYNTAX_IMPLICIT_LE, false},
-	    {STUDY_MOVE, SYNTAX_EXPLICIT_LE, false},
+	    {CLASS_STUDY_FIND, SYNTAX_EXPLICIT_LE, false},
+	    {CLASS_STUDY_FIND, SYNTAX_IMPLICIT_LE, false},
+	    {CLASS_STUDY_MOVE, SYNTAX_IMPLICIT_LE, false},
+	    {CLASS_STUDY_MOVE, SYNTAX_EXPLICIT_LE, false},
 	};
 	struct assoc_ask ask = {.host = ar->host, .port = ar->port,
 	    .calling = ae_title, .called = ar->ae_title, .proposals = p,
@@ -61,10 +59,10 @@ archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
     archive_answer_fn *fn, void *ctx, struct err *e)
 {
 	const char *syntax = SYNTAX_EXPLICIT_LE;
-	uint8_t id = assoc_find(a, STUDY_FIND, syntax);
+	uint8_t id = assoc_find(a, CLASS_STUDY_FIND, syntax);
 	if (id == 0) {
 		syntax = SYNTAX_IMPLICIT_LE;
-		id = assoc_find(a, STUDY_FIND, syntax);
+		id = assoc_find(a, CLASS_STUDY_FIND, syntax);
 	}
 	if (id == 0)
 		return err_set(e, ERR_PEER, 0,
@@ -73,7 +71,7 @@ archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
 	buf_init(&b, DATASET_IDENTIFIER_MAX);
 	struct dimse rq = {.command = DIMSE_C_FIND_RQ, .message_id = 1,
 	    .has_data = true};
-	(void)str_copy(rq.class_uid, UID_SIZE, STUDY_FIND);
+	(void)str_copy(rq.class_uid, UID_SIZE, CLASS_STUDY_FIND);
 	int rc = dataset_format(keys, syntax, &b, e);
 	if (rc == 0)
 		rc = assoc_send(a, id, &rq, b.p, b.len, e);

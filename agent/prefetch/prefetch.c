@@ -33,13 +33,13 @@ on_progress(void *ctx) /* loop_fn */
 }
 
 static void
-ask_stop(struct job *j) /* job_fn, any thread */
+ask_stop(struct job *j) /* job_fn, loop */
 {
 	assoc_stop_ask(&((struct ask *)j)->stop);
 }
 
 static void
-fetch_stop(struct job *j) /* job_fn, any thread */
+fetch_stop(struct job *j) /* job_fn, loop */
 {
 	assoc_stop_ask(&((struct fetch *)j)->stop);
 }

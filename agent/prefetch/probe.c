@@ -5,9 +5,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "prefetch/prefetch_priv.h"
+#include "wire/classes.h"
 #include "wire/scan.h"
-
-#define VERIFICATION "1.2.840.10008.1.1"
 
 struct probe {
 	struct job job; /* first */
@@ -22,8 +21,8 @@ static int
 echo(struct assoc *a, struct err *e)
 {
 	struct dimse d = {.command = DIMSE_C_ECHO_RQ, .message_id = 1};
-	uint8_t id = assoc_find(a, VERIFICATION, NULL);
-	(void)str_copy(d.class_uid, UID_SIZE, VERIFICATION);
+	uint8_t id = assoc_find(a, CLASS_VERIFICATION, NULL);
+	(void)str_copy(d.class_uid, UID_SIZE, CLASS_VERIFICATION);
 	if (id == 0) /* it is there, but does not do C-ECHO: fine */
 		return 0;
 	if (assoc_send(a, id, &d, NULL, 0, e) != 0)
@@ -38,7 +37,7 @@ probe_work(struct job *j) /* job_fn, worker */
 {
 	struct probe *b = (struct probe *)j;
 	const struct prefetch_archive *ar = &b->p->c.archives[b->archive];
-	const struct assoc_proposal p = {VERIFICATION, SYNTAX_IMPLICIT_LE,
+	const struct assoc_proposal p = {CLASS_VERIFICATION, SYNTAX_IMPLICIT_LE,
 	    false};
 	struct assoc_ask ask = {.host = ar->host, .port = ar->port,
 	    .calling = b->p->c.ae_title, .called = ar->ae_title,
@@ -49,7 +48,7 @@ probe_work(struct job *j) /* job_fn, worker */
 }
 
 static void
-probe_stop(struct job *j) /* job_fn, any thread */
+probe_stop(struct job *j) /* job_fn, loop */
 {
 	assoc_stop_ask(&((struct probe *)j)->stop);
 }

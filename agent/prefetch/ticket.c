@@ -13,7 +13,6 @@ tickets_init(struct tickets *t)
 	lock_init(&t->lock);
 	cond_init(&t->idle);
 	t->open = NULL;
-	t->n_open = 0;
 }
 
 void
@@ -22,15 +21,6 @@ tickets_done(struct tickets *t)
 	assert(t->open == NULL);
 	cond_done(&t->idle);
 	lock_done(&t->lock);
-}
-
-unsigned
-tickets_open(struct tickets *t)
-{
-	lock_acquire(&t->lock);
-	unsigned n = t->n_open;
-	lock_release(&t->lock);
-	return n;
 }
 
 static int
@@ -59,7 +49,6 @@ ticket_open(struct tickets *t, struct ticket *k)
 	lock_acquire(&t->lock);
 	k->next = t->open;
 	t->open = k;
-	t->n_open++;
 	lock_release(&t->lock);
 }
 
@@ -72,7 +61,6 @@ ticket_close(struct tickets *t, struct ticket *k)
 		pp = &(*pp)->next;
 	if (*pp == k) {
 		*pp = k->next;
-		t->n_open--;
 	}
 	while (k->users > 0)
 		lock_wait(&t->lock, &t->idle);

@@ -39,12 +39,10 @@ struct tickets {
 	struct lock lock;
 	struct cond idle; /* a ticket lost its last user */
 	struct ticket *open; /* under lock */
-	unsigned n_open;
 };
 
 void tickets_init(struct tickets *t);
 void tickets_done(struct tickets *t);
-unsigned tickets_open(struct tickets *t);
 /* Sort the lines by uid; the same instance listed twice counts once. */
 void ticket_sort(struct ticket *k);
 /* Join the table; the lines are sorted. */

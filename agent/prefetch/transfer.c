@@ -9,10 +9,8 @@
 #include "base/str.h"
 #include "dicom/dataset.h"
 #include "prefetch/prefetch_priv.h"
+#include "wire/classes.h"
 #include "wire/scan.h"
-
-#define STUDY_MOVE "1.2.840.10008.5.1.4.1.2.2.2"
-#define STUDY_GET "1.2.840.10008.5.1.4.1.2.2.3"
 
 /* The lines that are not here, from ${*from} on, of the first one's series,
  * joined by '\'. [tickets lock held] */
@@ -229,7 +227,7 @@ transfer_get(struct transfer *t, struct err *e)
 		    round, p + 1);
 		if (n == 0)
 			return 0;
-		p[0] = (struct assoc_proposal){STUDY_GET, SYNTAX_IMPLICIT_LE,
+		p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_IMPLICIT_LE,
 		    false};
 		struct assoc_ask ask_for = {.host = t->ar->host,
 		    .port = t->ar->port, .calling = t->ae_title,
@@ -240,8 +238,8 @@ transfer_get(struct transfer *t, struct err *e)
 			return -1;
 		struct dimse rq = {.command = DIMSE_C_GET_RQ,
 		    .has_data = true};
-		(void)str_copy(rq.class_uid, UID_SIZE, STUDY_GET);
-		uint8_t id = assoc_find(a, STUDY_GET, NULL);
+		(void)str_copy(rq.class_uid, UID_SIZE, CLASS_STUDY_GET);
+		uint8_t id = assoc_find(a, CLASS_STUDY_GET, NULL);
 		int rc = id != 0 ? retrieve_on(t, a, id, &rq, e) :
 		    err_set(e, ERR_PEER, 0, "it does not accept C-GET");
 		if (rc == 0)
@@ -262,9 +260,9 @@ transfer_move(struct transfer *t, struct err *e)
 	    e) != 0)
 		return -1;
 	struct dimse rq = {.command = DIMSE_C_MOVE_RQ, .has_data = true};
-	(void)str_copy(rq.class_uid, UID_SIZE, STUDY_MOVE);
+	(void)str_copy(rq.class_uid, UID_SIZE, CLASS_STUDY_MOVE);
 	(void)str_copy(rq.destination, AE_SIZE, t->ae_title);
-	uint8_t id = assoc_find(a, STUDY_MOVE, NULL);
+	uint8_t id = assoc_find(a, CLASS_STUDY_MOVE, NULL);
 	int rc = id != 0 ? retrieve_on(t, a, id, &rq, e) :
 	    err_set(e, ERR_PEER, 0, "it does not accept C-MOVE");
 	if (rc == 0)

@@ -143,7 +143,6 @@ loop_new(struct err *e)
 	}
 	struct loop *l = mem_new(struct loop);
 	l->ev = ev;
-	atomic_init(&l->thread, pthread_self());
 	atomic_init(&l->stop, false);
 	lock_init(&l->lock);
 	l->posts_end = &l->posts;
@@ -164,7 +163,6 @@ loop_free(struct loop **pp)
 	struct loop *l = *pp;
 	if (l == NULL)
 		return;
-	atomic_store(&l->thread, pthread_self());
 	/* the variable stays valid here: what was posted may post again */
 	for (struct post *p = take_posts(l); p != NULL; p = take_posts(l))
 		run_posts(p);
@@ -183,7 +181,6 @@ loop_free(struct loop **pp)
 void
 loop_run(struct loop *l)
 {
-	atomic_store(&l->thread, pthread_self());
 	while (!atomic_load(&l->stop))
 		(void)ev_run(l->ev, EVRUN_ONCE); /* we look at stop */
 	atomic_store(&l->stop, false);
@@ -199,12 +196,5 @@ loop_stop(struct loop *l)
 void
 loop_poll(struct loop *l)
 {
-	atomic_store(&l->thread, pthread_self());
 	(void)ev_run(l->ev, EVRUN_NOWAIT); /* the ring always stays active */
-}
-
-bool
-loop_is_here(const struct loop *l)
-{
-	return pthread_equal(atomic_load(&l->thread), pthread_self()) != 0;
 }

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Cookies: sockets, timers, signals and files that the loop looks at.
+/* Cookies: sockets, timers and signals that the loop looks at.
  * Stopping one in any callback is safe: libev forgets a stopped watcher that
  * is still pending, and looks at none again once its callback was entered. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "run/run_priv.h"
-
-#define WATCH_S 1.0 /* where the system does not tell, we look this often */
-/* libev compares times in whole seconds, so a second write within the same
- * second is seen by looking once more after it (ev(3), "The special problem
- * of stat time resolution"). */
-#define WATCH_AGAIN_S 1.02
 
 struct loop_io {
 	struct watcher w;
@@ -32,15 +25,6 @@ struct loop_signal {
 	struct watcher w;
 	ev_signal signal;
 	loop_signal_fn *fn;
-	void *ctx;
-};
-
-struct loop_watch {
-	struct watcher w;
-	ev_stat stat;
-	ev_timer again;
-	char *path;
-	loop_fn *fn;
 	void *ctx;
 };
 
@@ -201,65 +185,4 @@ loop_signal_stop(struct loop_signal **pp)
 	*pp = NULL;
 	if (p != NULL)
 		halt_signal(&p->w);
-}
-
-static void
-halt_watch(struct watcher *w)
-{
-	struct loop_watch *p = (struct loop_watch *)w;
-	ev_stat_stop(w->l->ev, &p->stat);
-	ev_timer_stop(w->l->ev, &p->again);
-	mem_free(p->path);
-	unlink_and_free(w);
-}
-
-static void
-tell_watch(struct loop_watch *p)
-{
-	loop_fn *fn = p->fn; /* p may be gone after the call */
-	int64_t began = clock_uptime_ns();
-	fn(p->ctx);
-	loop_timed("watch", (intptr_t)fn, began);
-}
-
-static void
-on_again(struct ev_loop *ev, ev_timer *again, int revents)
-{
-	(void)revents; /* only EV_TIMER comes */
-	ev_timer_stop(ev, again);
-	tell_watch(again->data);
-}
-
-static void
-on_stat(struct ev_loop *ev, ev_stat *st, int revents)
-{
-	(void)revents; /* only EV_STAT comes */
-	struct loop_watch *p = st->data;
-	ev_timer_again(ev, &p->again);
-	tell_watch(p);
-}
-
-struct loop_watch *
-loop_watch_start(struct loop *l, const char *path, loop_fn *fn, void *ctx)
-{
-	struct loop_watch *p = mem_new(struct loop_watch);
-	p->path = str_dup(path);
-	p->fn = fn;
-	p->ctx = ctx;
-	ev_stat_init(&p->stat, on_stat, p->path, WATCH_S);
-	p->stat.data = p;
-	ev_timer_init(&p->again, on_again, 0, WATCH_AGAIN_S);
-	p->again.data = p;
-	link_in(l, &p->w, halt_watch);
-	ev_stat_start(l->ev, &p->stat);
-	return p;
-}
-
-void
-loop_watch_stop(struct loop_watch **pp)
-{
-	struct loop_watch *p = *pp;
-	*pp = NULL;
-	if (p != NULL)
-		halt_watch(&p->w);
 }

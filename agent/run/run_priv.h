@@ -7,7 +7,6 @@
 #define RUN_PRIV_H
 
 #include <ev.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -37,7 +36,6 @@ struct loop {
 	/* set at birth, then constant */
 	struct ev_loop *ev;
 	/* shared, without a lock */
-	_Atomic pthread_t thread; /* who runs it */
 	atomic_bool stop;
 	ev_async ring;
 	/* shared, under lock */

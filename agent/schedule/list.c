@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Watches a theatre list and tells the cases in it.
+/* Looks at a theatre list and tells the cases in it.
  *
- *   watch, 30 s, a person -> list_look -> read_work (a worker: read, digest,
- *   parse) -> on_read -> take_reading: unsettled? again in 1 s
- *                                      bad?       the last list stays
- *                                      new?       told to the owner
- */
-#include <openssl/sha.h>
+ *   1 s, a person -> submit -> look_work (a worker: stat; if the file is
+ *   another or a full look is due: read, digest, parse) -> on_home ->
+ *   take_reading: unsettled? again in 1 s
+ *                 bad?       the last list stays
+ *                 new?       told to the owner
+ *
+ * The loop itself never touches the file: where a network disk hangs, a
+ * worker hangs with it and the list is told to be stale. */
+#include <stdio.h>
 #include <string.h>
+
+#include <openssl/sha.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -17,21 +22,27 @@
 #include "base/str.h"
 #include "schedule/list_priv.h"
 
-#define LOOK_MS 30000 /* the watch may miss changes on network disks */
-#define RETRY_MS 1000
+#define LOOK_MS 1000
+#define FULL_NS (30 * CLOCK_S) /* network disks may keep old sizes and times */
 #define SETTLE_NS (5 * CLOCK_S) /* a slower writer's good rows count */
+#define HANG_S 30 /* no answer for so long: the list may be an old one */
+#define ERROR_SIZE sizeof(((struct err *)NULL)->msg)
 
-struct read_job {
+struct look_job {
 	struct job job; /* first: done() gets its address */
 	/* set at birth, then constant */
 	char *path;
 	const struct zone *zone;
+	bool full; /* read it, changed or not */
+	struct list_stamp seen; /* of the file when it was read last */
 	bool has_known;
 	uint8_t known[SHA256_DIGEST_LENGTH]; /* of the list told last */
 	/* owned by the loop; NULL when the list was stopped */
 	struct list *owner;
 	/* owned by the worker */
 	bool ran;
+	bool has_stamp, read;
+	struct list_stamp stamp;
 	bool moved; /* the file changed while it was read */
 	bool same; /* as ${known}: not parsed */
 	uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -49,81 +60,98 @@ struct list {
 	list_cases_fn *fn;
 	void *ctx;
 	/* owned by the loop */
-	struct loop_watch *watch;
 	struct loop_timer *timer;
-	struct read_job *job; /* under way */
-	bool again; /* look once more when ${job} is home */
+	struct look_job *job; /* under way, since ... */
+	int64_t job_ns;
+	bool asked; /* look fully, as soon as ${job} is home */
+	bool soon; /* look fully at the next second */
+	int64_t full_ns; /* of the last full look */
+	bool has_seen;
+	struct list_stamp seen; /* of the file when it was read last */
 	enum list_state state;
 	int64_t last_ok_utc;
-	char error[sizeof(((struct err *)NULL)->msg)];
+	char error[ERROR_SIZE];
+	char skipped[ERROR_SIZE]; /* of the list told last: its bad rows */
 	bool has_known;
 	uint8_t known[SHA256_DIGEST_LENGTH];
 	bool unsettled; /* half written, since ... */
 	int64_t unsettled_ns;
 };
 
-/* job_fn */
 static void
-read_work(struct job *j)
+read_file(struct look_job *r)
 {
-	struct read_job *r = (struct read_job *)j;
 	struct buf b;
 	buf_init(&b, LIST_BYTES_MAX);
-	r->ran = true;
-	r->rc = list_read(r->path, &j->cancelled, &b, &r->moved, &r->e);
+	r->read = true;
+	r->rc = list_read(r->path, &r->job.cancelled, &b, &r->moved, &r->e);
 	if (r->rc == 0 && !r->moved) {
 		(void)SHA256(b.p, b.len, r->digest); /* it is r->digest */
 		r->same = r->has_known &&
 		    memcmp(r->digest, r->known, sizeof(r->known)) == 0;
 		if (!r->same)
-			r->rc = list_parse_rows((const char *)b.p, b.len,
+			r->rc = list_parse((const char *)b.p, b.len,
 			    r->zone, &r->rows, &r->e);
 	}
 	buf_done(&b);
 }
 
+/* job_fn */
 static void
-free_job(struct read_job **pp)
+look_work(struct job *j)
 {
-	struct read_job *r = *pp;
+	struct look_job *r = (struct look_job *)j;
+	r->ran = true;
+	/* before the reading: what changes after it is another stamp */
+	r->rc = list_stat(r->path, &r->stamp, &r->e);
+	r->has_stamp = r->rc == 0;
+	if (r->has_stamp && (r->full || !list_is_same(&r->stamp, &r->seen)))
+		read_file(r);
+}
+
+static void
+free_job(struct look_job **pp)
+{
+	struct look_job *r = *pp;
 	*pp = NULL;
 	mem_free(r->rows.cases);
 	mem_free(r->path);
 	mem_free(r);
 }
 
-static void on_read(struct job *j);
+static void on_home(struct job *j);
+static void on_timer(void *ctx);
+
+static void
+start_timer(struct list *f)
+{
+	loop_timer_stop(&f->timer);
+	f->timer = loop_timer_start(f->loop, LOOK_MS, on_timer, f);
+}
 
 static void
 submit(struct list *f)
 {
-	struct read_job *r = mem_new(struct read_job);
-	r->job.work = read_work;
-	r->job.done = on_read;
+	struct look_job *r = mem_new(struct look_job);
+	int64_t now_ns = clock_uptime_ns();
+	r->job.work = look_work;
+	r->job.done = on_home;
 	r->path = str_dup(f->path);
 	r->zone = f->zone;
+	r->full = f->asked || f->soon || !f->has_seen ||
+	    now_ns - f->full_ns >= FULL_NS;
+	r->seen = f->seen;
 	r->has_known = f->has_known;
 	memcpy(r->known, f->known, sizeof(r->known));
 	r->owner = f;
+	if (r->full)
+		f->full_ns = now_ns;
 	f->job = r;
-	f->again = false;
-	pool_submit(f->pool, &r->job); /* the pool owns it until on_read */
-}
-
-/* loop_fn */
-static void
-on_timer(void *ctx)
-{
-	struct list *f = ctx;
-	f->timer = NULL;
-	list_look(f);
-}
-
-/* loop_fn */
-static void
-on_change(void *ctx)
-{
-	list_look(ctx);
+	f->job_ns = now_ns;
+	f->asked = false;
+	f->soon = false;
+	start_timer(f);
+	pool_submit(f->pool, &r->job); /* the pool owns it until on_home */
 }
 
 /* Each fault is told once, not every 30 s. */
@@ -155,19 +183,34 @@ tell_faults(const struct list *f, const struct list_rows *rows)
 		    rows->faults[i].text);
 }
 
+/* What a person is told of the rows that were skipped; "" when none was. */
+static void
+note_skipped(struct list *f, const struct list_rows *rows)
+{
+	f->skipped[0] = '\0';
+	if (rows->n_faults == 0)
+		return;
+	const struct list_fault *first = &rows->faults[0];
+	(void)snprintf(f->skipped, sizeof(f->skipped),
+	    "%u row%s skipped; line %u, column %u: %s", rows->n_faults,
+	    rows->n_faults == 1 ? "" : "s", first->line, first->column,
+	    first->text); /* a cut is fine */
+}
+
 static void
 succeed(struct list *f)
 {
 	f->state = LIST_OK;
 	f->last_ok_utc = clock_utc_s();
-	f->error[0] = '\0';
+	(void)str_copy(f->error, sizeof(f->error), f->skipped); /* fits */
 }
 
 /* A list that differs from the one before. */
 static void
-accept_rows(struct list *f, const struct read_job *r)
+accept_rows(struct list *f, const struct look_job *r)
 {
 	tell_faults(f, &r->rows);
+	note_skipped(f, &r->rows);
 	f->unsettled = false; /* the next half has its own 5 s */
 	f->has_known = true;
 	memcpy(f->known, r->digest, sizeof(f->known));
@@ -179,7 +222,7 @@ accept_rows(struct list *f, const struct read_job *r)
 
 /* Whether the file seems to be still being written, and not for too long. */
 static bool
-is_settling(struct list *f, const struct read_job *r)
+is_settling(struct list *f, const struct look_job *r)
 {
 	bool before = f->unsettled;
 	f->unsettled = r->moved || r->rows.half;
@@ -192,7 +235,7 @@ is_settling(struct list *f, const struct read_job *r)
 
 /* What came of a reading; true when it is a new list. */
 static bool
-judge(struct list *f, const struct read_job *r, bool settling)
+judge(struct list *f, const struct look_job *r, bool settling)
 {
 	if (settling)
 		log_debug("schedule.list.settling", "list=%s", f->name);
@@ -212,24 +255,32 @@ judge(struct list *f, const struct read_job *r, bool settling)
 }
 
 static void
-take_reading(struct list *f, const struct read_job *r)
+take_reading(struct list *f, const struct look_job *r)
 {
-	bool settling = is_settling(f, r);
-	bool is_new = judge(f, r, settling);
-	if (f->again)
+	bool is_new = false;
+	if (r->read || r->rc == -1) {
+		bool settling = is_settling(f, r);
+		is_new = judge(f, r, settling);
+		/* file times may count whole seconds: what was written just
+		 * after the reading may have the same stamp */
+		bool other = !f->has_seen || !list_is_same(&r->stamp, &f->seen);
+		f->soon = settling || r->moved || (r->has_stamp && other);
+		f->has_seen = r->has_stamp;
+		f->seen = r->stamp;
+	}
+	if (f->asked)
 		submit(f);
 	else
-		f->timer = loop_timer_start(f->loop,
-		    settling || r->moved ? RETRY_MS : LOOK_MS, on_timer, f);
+		start_timer(f);
 	if (is_new) /* last: the owner may stop us */
 		f->fn(f->ctx, f->name, r->rows.cases, r->rows.n);
 }
 
 /* job_fn */
 static void
-on_read(struct job *j)
+on_home(struct job *j)
 {
-	struct read_job *r = (struct read_job *)j;
+	struct look_job *r = (struct look_job *)j;
 	struct list *f = r->owner;
 	if (f != NULL) {
 		f->job = NULL;
@@ -237,6 +288,33 @@ on_read(struct job *j)
 			take_reading(f, r);
 	}
 	free_job(&r);
+}
+
+/* The worker does not come home. */
+static void
+note_hang(struct list *f)
+{
+	char text[64];
+	if (clock_uptime_ns() - f->job_ns < HANG_S * CLOCK_S)
+		return;
+	f->has_seen = false; /* so that the answer is judged, changed or not */
+	(void)snprintf(text, sizeof(text),
+	    "read: want an answer within %d s, have none", HANG_S); /* fits */
+	fail(f, text);
+}
+
+/* loop_fn */
+static void
+on_timer(void *ctx)
+{
+	struct list *f = ctx;
+	f->timer = NULL;
+	if (f->job == NULL) {
+		submit(f);
+		return;
+	}
+	note_hang(f);
+	start_timer(f);
 }
 
 struct list *
@@ -252,7 +330,6 @@ list_start(struct loop *l, struct pool *p, const struct list_config *c,
 	f->fn = fn;
 	f->ctx = ctx;
 	f->state = LIST_FAILED;
-	f->watch = loop_watch_start(l, f->path, on_change, f);
 	submit(f);
 	return f;
 }
@@ -264,12 +341,11 @@ list_stop(struct list **pp)
 	*pp = NULL;
 	if (f == NULL)
 		return;
-	loop_watch_stop(&f->watch);
 	loop_timer_stop(&f->timer);
 	if (f->job != NULL) {
 		f->job->owner = NULL;
 		pool_cancel(f->pool, &f->job->job);
-		f->job = NULL; /* on_read frees it */
+		f->job = NULL; /* on_home frees it */
 	}
 	mem_free(f->name);
 	mem_free(f->path);
@@ -308,10 +384,9 @@ list_last_error(const struct list *f)
 void
 list_look(struct list *f)
 {
-	if (f->job != NULL) {
-		f->again = true;
-		return;
-	}
-	loop_timer_stop(&f->timer);
-	submit(f);
+	f->asked = true;
+	if (f->job == NULL)
+		submit(f);
+	else
+		note_hang(f);
 }

@@ -335,6 +335,7 @@ read_rows(struct reader *r)
 	struct csv *csv = &r->csv;
 	struct err e;
 	unsigned n_fields = r->n_fields;
+	bool in_quote = false; /* at the end: a write in progress */
 	for (;;) {
 		size_t from = csv->at;
 		unsigned line = csv->line;
@@ -349,7 +350,7 @@ read_rows(struct reader *r)
 		if (rc == -1) {
 			add_fault(r->ret, line, 1, e.msg);
 			if (ends_in_quote(csv->p + from, csv->n - from))
-				r->ret->in_quote = true;
+				in_quote = true;
 			continue;
 		}
 		n_fields = csv->n_fields;
@@ -357,7 +358,7 @@ read_rows(struct reader *r)
 	}
 	char end = csv->n > 0 ? csv->p[csv->n - 1] : '\n';
 	bool cut = end != '\n' && end != '\r' && n_fields < r->n_fields;
-	r->ret->half = cut || r->ret->in_quote;
+	r->ret->half = cut || in_quote;
 }
 
 static int
@@ -411,7 +412,7 @@ has_line_end(const char *p, size_t n)
 }
 
 int
-list_parse_rows(const char *p, size_t n, const struct zone *z,
+list_parse(const char *p, size_t n, const struct zone *z,
     struct list_rows *ret, struct err *e)
 {
 	struct reader r = { .zone = z, .ret = ret };
@@ -426,28 +427,4 @@ list_parse_rows(const char *p, size_t n, const struct zone *z,
 	mem_free(r.rows);
 	csv_close(&r.csv);
 	return rc;
-}
-
-int
-list_parse(const char *p, size_t n, const struct zone *z,
-    struct casefile **ret, unsigned *ret_n, struct list_fault *faults,
-    unsigned max_faults, unsigned *ret_n_faults, struct err *e)
-{
-	struct list_rows rows;
-	if (list_parse_rows(p, n, z, &rows, e) == -1)
-		return -1;
-	if (rows.in_quote) {
-		mem_free(rows.cases);
-		return err_set(e, ERR_PARSE, 0,
-		    "list: want the end of a quoted field, have the end of "
-		    "the file");
-	}
-	unsigned told = rows.n_faults < LIST_FAULTS_MAX ? rows.n_faults
-	                                                : LIST_FAULTS_MAX;
-	for (unsigned i = 0; i < told && i < max_faults; i++)
-		faults[i] = rows.faults[i];
-	*ret = rows.cases;
-	*ret_n = rows.n;
-	*ret_n_faults = rows.n_faults;
-	return 0;
 }

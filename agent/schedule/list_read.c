@@ -11,12 +11,49 @@
 #define st_mtim st_mtimespec
 #endif
 
-static bool
-is_same_file(const struct stat *a, const struct stat *b)
+static struct list_stamp
+stamp_of(const struct stat *st)
 {
-	return a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	return (struct list_stamp){
+	    .size = st->st_size,
+	    .mtime_s = st->st_mtim.tv_sec,
+	    .mtime_ns = st->st_mtim.tv_nsec,
+	    .device = (uint64_t)st->st_dev,
+	    .inode = st->st_ino,
+	};
+}
+
+bool
+list_is_same(const struct list_stamp *a, const struct list_stamp *b)
+{
+	return a->size == b->size && a->mtime_s == b->mtime_s &&
+	    a->mtime_ns == b->mtime_ns && a->device == b->device &&
+	    a->inode == b->inode;
+}
+
+int
+list_stat(const char *path, struct list_stamp *ret, struct err *e)
+{
+	struct stat st;
+	if (stat(path, &st) == -1)
+		return err_set(e, ERR_IO, errno, "stat '%s'", path);
+	*ret = stamp_of(&st);
+	return 0;
+}
+
+/* The stamp of an open file. */
+static int
+stat_open(int fd, const char *path, struct list_stamp *ret, struct err *e)
+{
+	struct stat st;
+	if (fstat(fd, &st) == -1)
+		return err_set(e, ERR_IO, errno, "stat '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVAL, 0,
+		    "open '%s': want a regular file, have another kind",
+		    path);
+	*ret = stamp_of(&st);
+	return 0;
 }
 
 static int
@@ -46,30 +83,18 @@ int
 list_read(const char *path, const atomic_bool *cancelled, struct buf *b,
     bool *ret_moved, struct err *e)
 {
-	struct stat before, after;
+	struct list_stamp before, after;
 	int rc = -1;
 	/* a FIFO under this name must not hold the worker */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd == -1)
 		return err_set(e, ERR_IO, errno, "open '%s'", path);
-	if (fstat(fd, &before) == -1) {
-		err_set(e, ERR_IO, errno, "stat '%s'", path);
+	if (stat_open(fd, path, &before, e) == -1 ||
+	    read_all(fd, path, cancelled, b, e) == -1 ||
+	    stat_open(fd, path, &after, e) == -1)
 		goto out;
-	}
-	if (!S_ISREG(before.st_mode)) {
-		err_set(e, ERR_INVAL, 0,
-		    "open '%s': want a regular file, have another kind",
-		    path);
-		goto out;
-	}
-	if (read_all(fd, path, cancelled, b, e) == -1)
-		goto out;
-	if (fstat(fd, &after) == -1) {
-		err_set(e, ERR_IO, errno, "stat '%s'", path);
-		goto out;
-	}
-	*ret_moved = !is_same_file(&before, &after) ||
-	    after.st_size != (off_t)b->len;
+	*ret_moved = !list_is_same(&before, &after) ||
+	    after.size != (int64_t)b->len;
 	rc = 0;
 out:
 	(void)close(fd); /* only read */

@@ -242,12 +242,6 @@ store_close(struct store **pp)
 	mem_free(s);
 }
 
-const char *
-store_path(const struct store *s)
-{
-	return s->path;
-}
-
 int
 store_free_bytes(struct store *s, uint64_t *ret, struct err *e)
 {

@@ -17,7 +17,6 @@
 
 struct pattern {
 	/* set at birth, then constant */
-	char *source;
 	URegularExpression *re; /* only ever cloned */
 };
 
@@ -30,13 +29,13 @@ struct haystack {
 };
 
 static int
-compile(struct pattern *p, struct err *e)
+compile(struct pattern *p, const char *source, struct err *e)
 {
 	UChar raw[SOURCE_MAX], nfc[SOURCE_MAX];
 	UErrorCode code = U_ZERO_ERROR;
 	UParseError at = {0};
 	int32_t n = 0;
-	u_strFromUTF8(raw, SOURCE_MAX, &n, p->source, -1, &code);
+	u_strFromUTF8(raw, SOURCE_MAX, &n, source, -1, &code);
 	const UNormalizer2 *norm = unorm2_getNFCInstance(&code);
 	n = unorm2_normalize(norm, raw, n, nfc, SOURCE_MAX, &code);
 	if (U_FAILURE(code))
@@ -57,8 +56,7 @@ struct pattern *
 pattern_new(const char *source, struct err *e)
 {
 	struct pattern *p = mem_new(struct pattern);
-	p->source = str_dup(source);
-	if (compile(p, e) < 0)
+	if (compile(p, source, e) < 0)
 		pattern_free(&p);
 	return p;
 }
@@ -71,14 +69,7 @@ pattern_free(struct pattern **pp)
 	if (p == NULL)
 		return;
 	uregex_close(p->re); /* takes NULL */
-	mem_free(p->source);
 	mem_free(p);
-}
-
-const char *
-pattern_source(const struct pattern *p)
-{
-	return p->source;
 }
 
 /* NFKC in place; text that would not fit any more stays as it is. */

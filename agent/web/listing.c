@@ -114,12 +114,10 @@ day_of(const struct zone *z, int64_t utc_s)
 	return civil_days(c.year, c.month, c.day);
 }
 
-/* Ours, from today on; a long operation stays while it lasts. */
-static bool
-is_listed(const struct web_desk *d, const struct board_case *c, int64_t now)
+bool
+listing_is_coming(const struct web_desk *d, const struct board_case *c,
+    int64_t now)
 {
-	if (!c->ours)
-		return false;
 	return board_case_is_current(c, now, d->horizon_s) ||
 	    day_of(d->zone, c->file.start_utc) >= day_of(d->zone, now);
 }
@@ -131,7 +129,7 @@ listing_cases(const struct web_desk *d, bool all)
 	int64_t now = clock_utc_s();
 	for (unsigned i = 0; i < board_n_cases(d->board); i++) {
 		const struct board_case *c = board_case_at(d->board, i);
-		if (all || is_listed(d, c, now))
+		if (all || (c->ours && listing_is_coming(d, c, now)))
 			put_item(array, listing_case(d, c));
 	}
 	return array;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* /api/status: how the agent and its neighbours are. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/stats.h"
 #include "base/str.h"
 #include "web_priv.h"
+
+#define ROOMS_MAX 6 /* named; enough to see how the list spells a room */
 
 /* The configuration may give the room several names; the first is shown. */
 static void
@@ -104,16 +107,17 @@ refused_of(const struct web_desk *d, const struct web_facts *f)
 	return array;
 }
 
-/* Only cases that may still need images count: a cancelled one is listed,
- * but the theatre is ready without it. */
+/* `total` and what follows: only cases that may still need images count. A
+ * cancelled one is `listed`, but the theatre is ready without it. */
 static json_t *
 cases_of(const struct web_desk *d)
 {
 	unsigned count[READINESS_FAILED + 1] = {0};
-	unsigned total = 0;
+	unsigned total = 0, listed = 0;
 	int64_t now = clock_utc_s();
 	for (unsigned i = 0; i < board_n_cases(d->board); i++) {
 		const struct board_case *c = board_case_at(d->board, i);
+		listed += c->ours && listing_is_coming(d, c, now);
 		if (!board_case_is_current(c, now, d->horizon_s))
 			continue;
 		count[c->readiness]++;
@@ -123,7 +127,57 @@ cases_of(const struct web_desk *d)
 	put_int(o, "total", total);
 	for (unsigned r = 0; r <= READINESS_FAILED; r++)
 		put_int(o, readiness_name((enum readiness)r), count[r]);
+	put_int(o, "listed", listed);
 	return o;
+}
+
+static void
+add_room(json_t *rooms, const char *room)
+{
+	const json_t *v;
+	size_t i;
+	json_t *o = json_object(); /* put_str mends what is no UTF-8 */
+	put_str(o, "room", room);
+	json_t *name = json_object_get(o, "room");
+	bool known = room[0] == '\0' || json_array_size(rooms) == ROOMS_MAX;
+	json_array_foreach(rooms, i, v)
+		known |= json_equal(v, name) != 0;
+	if (!known)
+		put_item(rooms, json_incref(name));
+	json_decref(o);
+}
+
+/* A list full of other rooms' cases, and none of ours: likely the theatre's
+ * name is spelt in another way there. */
+static void
+put_elsewhere(json_t *o, const struct web_desk *d)
+{
+	json_t *rooms = json_array();
+	unsigned n = 0;
+	int64_t now = clock_utc_s();
+	for (unsigned i = 0; i < board_n_cases(d->board); i++) {
+		const struct board_case *c = board_case_at(d->board, i);
+		if (c->ours || c->gone || !listing_is_coming(d, c, now))
+			continue;
+		add_room(rooms, c->file.room);
+		n++;
+	}
+	put_int(o, "cases_elsewhere", n);
+	put_new(o, "rooms_elsewhere", rooms);
+}
+
+/* "0.0.0.0:11113" is no address to enter in the viewer on this machine. */
+static void
+put_address(json_t *o, const char *address)
+{
+	char here[80];
+	if (address == NULL)
+		address = "";
+	bool any = str_starts(address, "0.0.0.0:") ||
+	    str_starts(address, "[::]:");
+	(void)snprintf(here, sizeof(here), "127.0.0.1%s", any ?
+	    strrchr(address, ':') : "");
+	put_str(o, "address", any ? here : address);
 }
 
 json_t *
@@ -135,7 +189,7 @@ report_status(const struct web_desk *d, const struct web_facts *f)
 	put_str(o, "trouble", f->trouble);
 	json_t *node = json_object();
 	put_str(node, "ae_title", f->node_ae);
-	put_str(node, "address", f->node_address);
+	put_address(node, f->node_address);
 	put_new(o, "node", node);
 	put_new(o, "cache", cache_of(d, f));
 	put_new(o, "archives", archives_of(d, f));
@@ -145,6 +199,7 @@ report_status(const struct web_desk *d, const struct web_facts *f)
 	put_int(transfers, "queued", f->transfers_queued);
 	put_new(o, "transfers", transfers);
 	put_new(o, "cases", cases_of(d));
+	put_elsewhere(o, d);
 	put_new(o, "refused", refused_of(d, f));
 	return o;
 }

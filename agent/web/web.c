@@ -42,7 +42,7 @@ struct request {
 	struct request *next;
 };
 
-struct listener {
+struct door {
 	struct web *web;
 	bool tcp; /* else the control socket, which needs no guard */
 	struct MHD_Daemon *daemon;
@@ -54,7 +54,7 @@ struct web {
 	struct web_desk desk;
 	struct web_ports ports;
 	struct guard guard;
-	struct listener tcp, control;
+	struct door tcp, control;
 	uint16_t port;
 	struct streams *streams;
 	/* owned by the loop */
@@ -274,7 +274,7 @@ read_query(struct request *rq)
 }
 
 static enum MHD_Result
-begin(struct listener *l, struct request *rq)
+begin(struct door *l, struct request *rq)
 {
 	struct web *w = l->web;
 	const char *host = MHD_lookup_connection_value(rq->conn,
@@ -305,7 +305,7 @@ on_access(void *cls, struct MHD_Connection *conn, const char *url,
     const char *method, const char *version, const char *upload,
     size_t *upload_size, void **slot)
 {
-	struct listener *l = cls;
+	struct door *l = cls;
 	struct request *rq = *slot;
 	(void)version; /* libmicrohttpd minds it */
 	(void)upload; /* a POST says all in its query */
@@ -343,7 +343,7 @@ on_completed(void *cls, struct MHD_Connection *conn, void **slot,
 
 /* Serve ${fd}, which is the server's from here on. */
 static int
-serve(struct web *w, struct listener *l, int fd, struct err *e)
+serve(struct web *w, struct door *l, int fd, struct err *e)
 {
 	l->web = w;
 	l->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD |

@@ -64,6 +64,10 @@ void route_set_study(struct web_ask *ask, const char *value);
 /* report.c, listing.c: JSON of DESIGN 3.3; the caller owns it. */
 json_t *report_status(const struct web_desk *d, const struct web_facts *f);
 json_t *listing_cases(const struct web_desk *d, bool all);
+/* From today on, on the theatre's calendar, whatever its room; a long
+ * operation stays while it lasts. */
+bool listing_is_coming(const struct web_desk *d, const struct board_case *c,
+    int64_t now);
 json_t *listing_case(const struct web_desk *d, const struct board_case *c);
 json_t *listing_studies(const struct web_desk *d);
 json_t *listing_study(const struct web_desk *d, const struct board_study *s);

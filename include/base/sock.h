@@ -27,9 +27,13 @@ uint16_t sock_port(int fd);
 int sock_listen_unix(const char *path, struct err *e);
 
 /* Accept; -1 with ERR_NONE in ${e} when nobody waits. ${peer} gets the
- * address as text, ${ret_local} whether it is this machine. */
+ * address and port as text ("127.0.0.1:50312", "[::1]:50312"), ${ret_local}
+ * whether it is this machine. */
 int sock_accept(int listen_fd, char peer[SOCK_ADDR_SIZE], bool *ret_local,
     struct err *e);
+
+/* The address alone of what sock_accept told ("127.0.0.1", "::1"). */
+void sock_host_of(const char *peer, char dst[SOCK_ADDR_SIZE]);
 
 struct sock_target {
 	const char *host; /* address or name */

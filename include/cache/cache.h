@@ -32,7 +32,7 @@ struct cache_ports {
 	void *ctx;
 	void (*changed)(void *ctx); /* [loop] the board has changed */
 	void (*missing)(void *ctx); /* [loop] a damaged study wants fetching */
-	/* [loop], at start: this pair is held ${n} times */
+	/* [loop], at start, once an object: one of this pair is held */
 	void (*learn)(void *ctx, const char *class_uid, const char *syntax);
 };
 

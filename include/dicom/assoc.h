@@ -64,8 +64,7 @@ int assoc_request(struct assoc **ret, const struct assoc_ask *ask,
 
 /* Who is at the other end; strings live as long as the association. */
 const char *assoc_calling(const struct assoc *a);
-const char *assoc_called(const struct assoc *a);
-const char *assoc_peer(const struct assoc *a); /* "127.0.0.1:50312" */
+const char *assoc_peer(const struct assoc *a); /* "127.0.0.1:50312", "[::1]:50312" */
 bool assoc_is_local(const struct assoc *a); /* from this machine */
 bool assoc_is_open(const struct assoc *a);
 

@@ -52,6 +52,5 @@ void listen_stop(struct listener *s);
 void listen_free(struct listener **pp);
 /* An association comes home: watched again if open, else freed. */
 void listen_return(struct listener *s, struct assoc *take);
-unsigned listen_open(const struct listener *s);
 
 #endif

@@ -20,7 +20,8 @@ struct http_ask {
 };
 
 /* The answer's body into ${body} (cleared first; its max bounds it) and the
- * status code into ${ret_status}. ERR_NET when nobody answers. */
+ * status code into ${ret_status}. ERR_NET when nobody answers, with sys
+ * EACCES when we are not allowed to reach the socket. */
 int http_exchange(const struct http_ask *ask, struct buf *body,
     int *ret_status, struct err *e);
 

@@ -9,7 +9,6 @@
 #ifndef RUN_LOOP_H
 #define RUN_LOOP_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,7 +17,6 @@ struct loop;
 struct loop_io;
 struct loop_timer;
 struct loop_signal;
-struct loop_watch;
 
 /* SIGPIPE is ignored from here on; LIBEV_FLAGS chooses another backend. */
 struct loop *loop_new(struct err *e);
@@ -29,7 +27,6 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Run what is ready, without waiting (tests). */
 void loop_poll(struct loop *l);
-bool loop_is_here(const struct loop *l); /* [any] on the loop's thread? */
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void loop_io_fn(void *ctx, int events);
@@ -50,12 +47,6 @@ typedef void loop_signal_fn(void *ctx, int signum);
 struct loop_signal *loop_signal_start(struct loop *l, int signum,
     loop_signal_fn *fn, void *ctx);
 void loop_signal_stop(struct loop_signal **pp);
-
-/* Call ${fn} when the file at ${path} (copied) changes, appears or goes, and
- * once more a second later (file times may count whole seconds). */
-struct loop_watch *loop_watch_start(struct loop *l, const char *path,
-    loop_fn *fn, void *ctx);
-void loop_watch_stop(struct loop_watch **pp);
 
 /* [any] Call ${fn} on the loop, soon, exactly once, in the order of posting;
  * also after loop_run ended, by loop_free. Never fails. */

@@ -45,8 +45,6 @@ struct store_object {
  * the index, whose file lies in the same folder. */
 struct store *store_open(const char *path, struct err *e);
 void store_close(struct store **pp);
-/* The folder as it was opened; borrowed. */
-const char *store_path(const struct store *s);
 
 /* Begin an object of these UIDs (valid ones, uid_is_valid) in ${syntax};
  * writes the file header. [worker] */

@@ -19,7 +19,6 @@ struct pattern;
 /* Compile ${source}; the message of a failure names the position. */
 struct pattern *pattern_new(const char *source, struct err *e);
 void pattern_free(struct pattern **pp);
-const char *pattern_source(const struct pattern *p);
 /* Search ${utf8}: 1 found, 0 not, -1 the limit was reached. What was found
  * is copied into ${found} (may be NULL), cut at ${size}. Only the first 2048
  * bytes are searched. */

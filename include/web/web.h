@@ -31,7 +31,7 @@ struct web_schedule {
 	int64_t last_event_utc; /* 0 = never */
 	const char *last_error;
 };
-/* a caller the node turned away, with the line that would let it in */
+/* a caller the node turned away, with the lines that would let it in */
 struct web_refused {
 	const char *calling, *address, *reason, *remedy;
 	int64_t utc;

@@ -112,36 +112,6 @@ test_err_long_messages_are_cut_and_never_overrun(void **state)
 		}
 }
 
-static void
-test_err_every_code_has_a_name_and_words(void **state)
-{
-	static const struct {
-		enum err_code code;
-		const char *name;
-		bool retry;
-	} rows[] = {
-	    {ERR_NONE, "none", false},
-	    {ERR_NOMEM, "nomem", true},
-	    {ERR_INVAL, "inval", false},
-	    {ERR_PARSE, "parse", false},
-	    {ERR_IO, "io", true},
-	    {ERR_NET, "net", true},
-	    {ERR_TIMEOUT, "timeout", true},
-	    {ERR_PEER, "peer", true},
-	    {ERR_FULL, "full", true},
-	    {ERR_CORRUPT, "corrupt", false},
-	    {ERR_CANCELLED, "cancelled", false},
-	};
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct err e = {.code = rows[i].code};
-		assert_int_equal(rows[i].code, i);
-		assert_string_equal(err_name(rows[i].code), rows[i].name);
-		assert_true(strlen(err_text(rows[i].code)) > 3);
-		assert_int_equal(err_is_retryable(&e), rows[i].retry);
-	}
-}
-
 int
 main(void)
 {
@@ -153,7 +123,6 @@ main(void)
 	    cmocka_unit_test(test_err_unknown_system_error_still_has_words),
 	    cmocka_unit_test(test_err_prefix_puts_the_attempt_before),
 	    cmocka_unit_test(test_err_long_messages_are_cut_and_never_overrun),
-	    cmocka_unit_test(test_err_every_code_has_a_name_and_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

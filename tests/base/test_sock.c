@@ -76,7 +76,8 @@ connect_pair(const char *host, int ends[2], char peer[SOCK_ADDR_SIZE],
 	struct err e;
 	int l = sock_listen(host, 0, &e);
 	assert_true(l >= 0);
-	ends[0] = sock_connect(host, sock_port(l), 10000, &e);
+	ends[0] = sock_connect(&(struct sock_target){.host = host,
+	    .port = sock_port(l), .timeout_ms = 10000}, &e);
 	assert_true(ends[0] >= 0);
 	assert_true(sock_wait(l, false, clock_uptime_ns() + SOON_NS));
 	ends[1] = sock_accept(l, peer, local, &e);
@@ -190,9 +191,35 @@ test_sock_ipv6_caller_of_this_machine_is_local(void **state)
 	connect_pair("::1", ends, peer, &local);
 
 	assert_true(local);
-	assert_true(str_starts(peer, "::1:"));
+	char want[SOCK_ADDR_SIZE];
+	(void)snprintf(want, sizeof(want), "[::1]:%u", sock_port(ends[0]));
+	assert_string_equal(peer, want);
 	sock_close(&ends[0]);
 	sock_close(&ends[1]);
+}
+
+static void
+test_sock_host_of_a_caller_is_its_address_alone(void **state)
+{
+	static const struct {
+		const char *peer, *host;
+	} rows[] = {
+		{ "127.0.0.1:50312", "127.0.0.1" },
+		{ "[::1]:50312", "::1" },
+		{ "[fe80::1%en0]:104", "fe80::1%en0" },
+		{ "?:0", "?" },
+		{ "127.0.0.1", "127.0.0.1" },
+		{ "[]:1", "" },
+		{ "", "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char host[SOCK_ADDR_SIZE];
+
+		sock_host_of(rows[i].peer, host);
+
+		assert_string_equal(host, rows[i].host);
+	}
 }
 
 static void
@@ -205,7 +232,8 @@ test_sock_refused_connection_says_where_and_why(void **state)
 	sock_close(&l);
 	(void)snprintf(want, sizeof(want), "127.0.0.1:%u: connect: ", port);
 
-	int fd = sock_connect("127.0.0.1", port, 10000, &f->e);
+	int fd = sock_connect(&(struct sock_target){.host = "127.0.0.1",
+	    .port = port, .timeout_ms = 10000}, &f->e);
 
 	assert_int_equal(fd, -1);
 	assert_int_equal(f->e.code, ERR_NET);
@@ -218,7 +246,8 @@ test_sock_unknown_host_is_named(void **state)
 {
 	struct fixture *f = *state;
 
-	int fd = sock_connect("999.1.1.1", 104, 1000, &f->e);
+	int fd = sock_connect(&(struct sock_target){.host = "999.1.1.1",
+	    .port = 104, .timeout_ms = 1000}, &f->e);
 
 	assert_int_equal(fd, -1);
 	assert_int_equal(f->e.code, ERR_NET);
@@ -243,7 +272,8 @@ test_sock_connection_that_takes_too_long_is_a_timeout(void **state)
 	int l = sock_listen("127.0.0.1", 0, &f->e);
 	clock_set_source(&src);
 
-	int fd = sock_connect("127.0.0.1", sock_port(l), 5000, &f->e);
+	int fd = sock_connect(&(struct sock_target){.host = "127.0.0.1",
+	    .port = sock_port(l), .timeout_ms = 5000}, &f->e);
 
 	clock_set_source(NULL);
 	sock_close(&l);
@@ -446,6 +476,7 @@ main(void)
 	    T(test_sock_accept_of_nobody_is_no_error),
 	    T(test_sock_caller_of_this_machine_is_local_and_set_up),
 	    T(test_sock_ipv6_caller_of_this_machine_is_local),
+	    T(test_sock_host_of_a_caller_is_its_address_alone),
 	    T(test_sock_refused_connection_says_where_and_why),
 	    T(test_sock_unknown_host_is_named),
 	    T(test_sock_connection_that_takes_too_long_is_a_timeout),

@@ -189,9 +189,9 @@ poll_ready(struct fix *f, unsigned n)
 static inline void
 poll_open(struct fix *f, unsigned n)
 {
-	for (int i = 0; i < POLLS_MAX && listen_open(f->s) != n; i++)
+	for (int i = 0; i < POLLS_MAX && open_now() != n; i++)
 		loop_poll(f->l);
-	assert_int_equal(listen_open(f->s), n);
+	assert_int_equal(open_now(), n);
 }
 
 static inline struct assoc *
@@ -205,7 +205,7 @@ take_ready(struct fix *f)
 static inline void
 associate(struct fix *f)
 {
-	unsigned open = listen_open(f->s);
+	unsigned open = open_now();
 	call(f);
 	raw_associate(&f->say, PDU_ASSOCIATE_RQ, 16384);
 	say(f);

@@ -24,7 +24,6 @@ test_assoc_contexts_are_found_by_class_and_syntax(void **state)
 	assert_false(assoc_context(f->a, 2, &c));
 	assert_false(assoc_context(f->a, 255, &c));
 	assert_string_equal(assoc_calling(f->a), "TESTER");
-	assert_string_equal(assoc_called(f->a), "UNDERSTUDY");
 }
 
 /* A worker that waits; what it got is looked at after it was joined. */

@@ -15,6 +15,7 @@
 #include "wire/scan.h"
 
 #define ELE SYNTAX_EXPLICIT_LE
+#define REQUEST_ATTRIBUTES TAG(0x0040, 0x0275)
 
 /* An identifier with a value of each kind. */
 static void
@@ -27,7 +28,7 @@ make_identifier(struct attrs *as, const char *name)
 	attrs_put(as, TAG_PATIENT_NAME, name);
 	attrs_put(as, TAG_PATIENT_ID, "");
 	attrs_put(as, TAG_ROWS, "512");
-	attrs_put(as, TAG_REQUEST_ATTRIBUTES, "");
+	attrs_put(as, REQUEST_ATTRIBUTES, "");
 	attrs_put(as, TAG_STUDY_INSTANCES, "7");
 	attrs_put(as, TAG(0x0028, 0x0009), "00181063"); /* AT */
 }
@@ -59,7 +60,7 @@ test_dataset_format_table_of_syntaxes_comes_back(void **state)
 			    as.a[k].value);
 		assert_int_equal(back.n, as.n - (i / 3 == 0 ? 1 : 0));
 		assert_string_equal(
-		    attrs_get(&back, TAG_REQUEST_ATTRIBUTES)->vr, "SQ");
+		    attrs_get(&back, REQUEST_ATTRIBUTES)->vr, "SQ");
 		attrs_done(&as);
 		attrs_done(&back);
 		buf_done(&b);

@@ -15,7 +15,7 @@ test_listen_request_is_answered_and_counted(void **state)
 
 	associate(f);
 
-	assert_int_equal(listen_open(f->s), 1);
+	assert_int_equal(open_now(), 1);
 	assert_int_equal(f->decided, 1);
 	assert_int_equal(f->saw_open, 0);
 	assert_true(f->local);
@@ -42,7 +42,7 @@ test_listen_refusal_is_ten_exact_bytes(void **state)
 
 		assert_int_equal(f->heard.len, 10);
 		assert_memory_equal(f->heard.p, want, 10);
-		assert_int_equal(listen_open(f->s), 0);
+		assert_int_equal(open_now(), 0);
 	}
 }
 
@@ -65,7 +65,7 @@ test_listen_request_cut_at_any_byte_is_answered(void **state)
 
 		assert_string_equal(hear(f, 10), "ac");
 
-		assert_int_equal(listen_open(f->s), 1);
+		assert_int_equal(open_now(), 1);
 		raw_any(&f->say, PDU_ABORT);
 		say(f);
 		poll_ready(f, 1);
@@ -77,7 +77,7 @@ test_listen_request_cut_at_any_byte_is_answered(void **state)
 		assert_int_equal(assoc_receive(a, 0, &d, &context, &f->e),
 		    -1);
 		listen_return(f->s, a);
-		assert_int_equal(listen_open(f->s), 0);
+		assert_int_equal(open_now(), 0);
 	}
 	buf_done(&rq);
 }
@@ -156,7 +156,7 @@ test_listen_idle_association_is_ready_whenever_it_speaks(void **state)
 		assert_int_equal(assoc_receive(a, 0, &d, &context, &f->e),
 		    1);
 		assert_int_equal(d.message_id, id);
-		assert_int_equal(listen_open(f->s), 1);
+		assert_int_equal(open_now(), 1);
 		listen_return(f->s, a);
 	}
 }
@@ -212,7 +212,7 @@ test_listen_release_and_abort_and_hang_up_leave_nothing(void **state)
 			    &f->e) <= 0);
 			listen_return(f->s, a);
 
-			assert_int_equal(listen_open(f->s), 0);
+			assert_int_equal(open_now(), 0);
 			assert_string_equal(hear_end(f),
 			    how[i] == PDU_RELEASE_RQ ? "release-rp" : "");
 		}
@@ -264,7 +264,7 @@ test_listen_idle_too_long_is_aborted(void **state)
 	(void)hear(f, f->heard.len + 10);
 
 	assert_string_equal(f->words, "ac abort 0/0");
-	assert_int_equal(listen_open(f->s), 0);
+	assert_int_equal(open_now(), 0);
 	assert_int_equal(f->n_ready, 0);
 }
 
@@ -288,9 +288,9 @@ test_listen_stop_tells_the_idle_and_closes_the_port(void **state)
 	assert_int_equal(raw_connect(port), -1);
 	assert_true(raw_read(silent, &f->heard));
 	/* one at work comes home to a closed house */
-	assert_int_equal(listen_open(f->s), 1);
+	assert_int_equal(open_now(), 1);
 	listen_return(f->s, take_ready(f));
-	assert_int_equal(listen_open(f->s), 0);
+	assert_int_equal(open_now(), 0);
 	buf_clear(&f->heard);
 	(void)raw_read(busy, &f->heard); /* reset, after unread bytes */
 	sock_close(&silent);
@@ -455,7 +455,7 @@ test_listen_associations_go_to_workers_and_back(void **state)
 
 	/* until all were served and have left */
 	unsigned want = CALLERS * ECHOES;
-	while (atomic_load(&house.served) < want || listen_open(f->s) > 0) {
+	while (atomic_load(&house.served) < want || open_now() > 0) {
 		loop_poll(f->l);
 		(void)poll(NULL, 0, 0); /* let the others run */
 	}

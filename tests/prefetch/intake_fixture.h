@@ -130,7 +130,7 @@ build(struct buf *b, uint8_t how, const struct object *o)
 	put(b, how, TAG_SERIES_UID, o->series_uid);
 	put(b, how, TAG_SERIES_NUMBER, "7");
 	put(b, how, TAG_INSTANCE_NUMBER, "11");
-	put_head(b, how, TAG_PIXEL_DATA, "OW", o->pixels_n);
+	put_head(b, how, TAG(0x7FE0, 0x0010), "OW", o->pixels_n);
 	buf_fill(b, (uint8_t)o->pixel, o->pixels_n);
 	assert_false(b->failed);
 }

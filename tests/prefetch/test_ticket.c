@@ -25,6 +25,18 @@ struct fixture {
 	atomic_bool closed;
 };
 
+/* How many are in the table. */
+static unsigned
+tickets_open(struct tickets *t)
+{
+	unsigned n = 0;
+	lock_acquire(&t->lock);
+	for (const struct ticket *k = t->open; k != NULL; k = k->next)
+		n++;
+	lock_release(&t->lock);
+	return n;
+}
+
 static void
 set_line(struct ticket_line *l, const char *uid)
 {

@@ -15,9 +15,8 @@
 #include "dicom/dataset.h"
 #include "prefetch/prefetch_priv.h"
 #include "wire/attrs.h"
+#include "wire/classes.h"
 #include "wire/scan.h"
-
-#define STUDY_GET "1.2.840.10008.5.1.4.1.2.2.3"
 
 
 struct options {
@@ -143,8 +142,8 @@ get(const struct options *o, const struct assoc_proposal *p, unsigned n,
 		attrs_put(&keys, TAG_SERIES_UID, o->series);
 	struct dimse rq = {.command = DIMSE_C_GET_RQ, .message_id = 7,
 	    .has_data = true};
-	(void)str_copy(rq.class_uid, UID_SIZE, STUDY_GET);
-	uint8_t id = assoc_find(a, STUDY_GET, NULL);
+	(void)str_copy(rq.class_uid, UID_SIZE, CLASS_STUDY_GET);
+	uint8_t id = assoc_find(a, CLASS_STUDY_GET, NULL);
 	int rc = assoc_context(a, id, &c) ? 0 :
 	    err_set(e, ERR_PEER, 0, "C-GET is not accepted");
 	if (rc == 0)
@@ -168,7 +167,7 @@ get_split(const struct options *o, const char *study, struct tally *t,
     uint16_t *ret_status, struct err *e)
 {
 	struct assoc_proposal p[PDU_CONTEXTS_MAX];
-	p[0] = (struct assoc_proposal){STUDY_GET, SYNTAX_EXPLICIT_LE, false};
+	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE, false};
 	for (unsigned round = 0;; round++) {
 		unsigned n = classes_round(NULL, 0, o->implicit ? "OT" : "MR",
 		    round, p + 1);
@@ -186,7 +185,7 @@ one_round(const struct options *o, const char *study, unsigned round,
     struct tally *t, uint16_t *ret_status, struct err *e)
 {
 	struct assoc_proposal p[PDU_CONTEXTS_MAX];
-	p[0] = (struct assoc_proposal){STUDY_GET, SYNTAX_EXPLICIT_LE, false};
+	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE, false};
 	unsigned n = classes_round(NULL, 0, "MR", round, p + 1);
 	return get(o, p, n + 1, study, t, ret_status, e);
 }

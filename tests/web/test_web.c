@@ -112,7 +112,8 @@ static int
 raw_open(struct server *s, const char *text)
 {
 	struct err e;
-	int fd = sock_connect("127.0.0.1", web_port(s->web), PATIENCE_MS, &e);
+	int fd = sock_connect(&(struct sock_target){.host = "127.0.0.1",
+	    .port = web_port(s->web), .timeout_ms = PATIENCE_MS}, &e);
 	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
 		sock_close(&fd);
 	return fd;
