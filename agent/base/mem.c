@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory, with one place to fail it in tests. */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

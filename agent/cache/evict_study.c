@@ -60,6 +60,7 @@ eviction_done(struct job *j) /* job_fn, loop */
 	*pp = v->next;
 	c->leaving_bytes -= v->bytes;
 	struct board_study *s = board_study(c->board, v->study_uid);
+	bool again = v->gone && s != NULL && s->n_cases > 0;
 	if (!v->gone) {
 		log_warn("cache.evict.failed", "error='%s' action=kept_it",
 		    v->e.msg);
@@ -68,14 +69,15 @@ eviction_done(struct job *j) /* job_fn, loop */
 		s->instances = v->instances;
 		s->bytes = v->bytes;
 		s->reason[0] = '\0';
-	} else if (s != NULL && s->n_cases > 0) { /* wanted again meanwhile */
+	} else if (again) { /* wanted again meanwhile */
 		s->next_try_utc = 0;
-		s->reason[0] = '\0';
+		(void)str_copy(s->reason, sizeof(s->reason),
+		    "evicted for an earlier case; fetched again when it fits");
 	} else if (s != NULL) {
 		board_drop_study(c->board, v->study_uid);
 	}
 	board_changed(c->board);
-	c->ports.missing(c->ports.ctx);
+	(again ? c->ports.missing : c->ports.changed)(c->ports.ctx);
 	mem_free(v);
 }
 

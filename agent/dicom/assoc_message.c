@@ -167,7 +167,7 @@ next_piece(struct assoc *a, struct pace *p, struct pdv *ret, struct err *e)
 		return broke_protocol(a, how, e);
 	p->got += ret->n;
 	p->waited_ns += clock_uptime_ns() - before;
-	int64_t most_ms = p->wait_ms +
+	int64_t most_ms = ASSOC_PDU_MS + p->wait_ms +
 	    (int64_t)(p->got / ASSOC_RATE_MIN) * 1000;
 	return p->waited_ns / CLOCK_MS > most_ms ? late(a, e) : 0;
 }

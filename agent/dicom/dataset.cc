@@ -37,7 +37,10 @@ is_wanted(const struct collector *c, const struct scan_element *el)
 		    el->tag);
 	bool is_private = (el->tag >> 16 & 1) != 0;
 	bool is_group_length = (el->tag & 0xFFFF) == 0;
-	bool is_long = el->p != nullptr && el->n > LONG;
+	// a list of UIDs in an identifier may be as long as it likes
+	bool is_uids = el->tag == TAG_STUDY_UID || el->tag == TAG_SERIES_UID ||
+	    el->tag == TAG_SOP_INSTANCE;
+	bool is_long = el->p != nullptr && el->n > LONG && !is_uids;
 	return !is_private && !is_group_length && !is_long;
 }
 

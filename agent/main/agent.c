@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Start in named steps, run, stop in reverse (see stop() for the one knot). */
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include "dicom/dataset.h"
 #include "main/agent_priv.h"
 
+#define DESCRIPTORS 1024
 #define STOP_S 5 /* SIGTERM to the end; a kill loses nothing (C01) */
 
 static int
@@ -73,9 +75,22 @@ start_index(struct agent *a, struct err *e)
 	return a->index != NULL ? 0 : -1;
 }
 
+/* launchd gives 256 descriptors; the connections that we take may need more.
+ * What libmicrohttpd polls must stay below FD_SETSIZE. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit r = {0};
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= DESCRIPTORS)
+		return;
+	r.rlim_cur = r.rlim_max < DESCRIPTORS ? r.rlim_max : DESCRIPTORS;
+	(void)setrlimit(RLIMIT_NOFILE, &r); /* then it stays as it is */
+}
+
 static int
 start_loop(struct agent *a, struct err *e)
 {
+	raise_descriptors();
 	a->board = board_new();
 	a->loop = loop_new(e);
 	return a->loop != NULL ? 0 : -1;
@@ -109,7 +124,8 @@ on_gap(void *ctx, int64_t asleep_ms, int64_t stepped_ms) /* loop_gap_fn */
 static int
 start_lists(struct agent *a, struct err *e)
 {
-	a->pool = pool_new(a->loop, "list", 2, e);
+	a->pool = pool_new(a->loop, "list",
+	    a->conf->n_schedules > 0 ? a->conf->n_schedules : 1, e);
 	if (a->pool == NULL)
 		return -1;
 	a->on_term = loop_signal_start(a->loop, SIGTERM, on_signal, a);

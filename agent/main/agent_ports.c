@@ -127,9 +127,26 @@ take(void *ctx, struct assoc *as, const struct node_incoming *in,
 }
 
 static bool
-expects(void *ctx) /* node_ports.expects */
+expects(void *ctx, const char *calling) /* node_ports.expects */
 {
-	return prefetch_expects(((struct agent *)ctx)->prefetch);
+	return prefetch_expects(((struct agent *)ctx)->prefetch, calling);
+}
+
+/* The remedy's lines as one. */
+static void
+log_refused(const struct refused *r)
+{
+	char remedy[2 * sizeof(r->remedy)];
+	size_t n = 0;
+	for (const char *p = r->remedy; *p != '\0'; p++) {
+		if (*p == '\n')
+			remedy[n++] = ';';
+		remedy[n++] = *p == '\n' ? ' ' : *p;
+	}
+	remedy[n] = '\0';
+	log_warn("node.caller.refused", "calling='%s' address=%s times=%u "
+	    "reason='%s' remedy='%s' action=rejected", r->calling, r->address,
+	    r->times, r->reason, remedy);
 }
 
 static void
@@ -158,9 +175,7 @@ refused(void *ctx, const char *calling, const char *peer, const char *reason,
 	r.times++;
 	a->refused[0] = r;
 	if (r.times == 1 || r.times % 1000 == 0)
-		log_warn("node.caller.refused", "calling='%s' address=%s "
-		    "times=%u reason='%s' remedy='%s' action=rejected",
-		    r.calling, r.address, r.times, r.reason, r.remedy);
+		log_refused(&r);
 	board_changed(a->board);
 	on_changed(a);
 }

@@ -88,13 +88,19 @@ prefetch(void *ctx, const char *case_id, const char *study_uid,
     struct web_outcome *ret)
 { /* web_ports.prefetch */
 	struct agent *a = ctx;
-	if (case_id != NULL && board_case(a->board, case_id) == NULL)
-		outcome(ret, 404, "no such case on the list");
-	else if (case_id != NULL)
+	const struct board_case *c = case_id == NULL ? NULL :
+	    board_case(a->board, case_id);
+	const struct board_study *s = case_id != NULL ? NULL :
+	    board_study(a->board, study_uid);
+	if (c == NULL && s == NULL)
+		outcome(ret, 404, case_id != NULL ?
+		    "no such case on the list" : "no such study known");
+	else if (c != NULL ? c->readiness == READINESS_READY :
+	    s->state == STUDY_READY)
+		outcome(ret, 202, "already ready");
+	else if (c != NULL)
 		outcome(ret, prefetch_case_now(a->prefetch, case_id) ? 202 :
 		    409, "fetching at once");
-	else if (board_study(a->board, study_uid) == NULL)
-		outcome(ret, 404, "no such study known");
 	else
 		outcome(ret, prefetch_study_now(a->prefetch, study_uid) ?
 		    202 : 409, "fetching at once");

@@ -114,7 +114,8 @@ print_cache(struct command *c, const json_t *cache)
 	        (uint64_t)get_int(cache, "pinned_bytes")));
 }
 
-/* One archive or schedule: mark, name, state, since when, last fault. */
+/* One archive or schedule: mark, name, state, since when, last fault; of an
+ * archive that is up that is over, of a list that is ok it is its bad rows. */
 static void
 print_peer(struct command *c, const char *label, const json_t *o,
     const char *second, const char *time_key)
@@ -122,7 +123,7 @@ print_peer(struct command *c, const char *label, const json_t *o,
 	char when[32], name[100];
 	const char *state = get_str(o, "state");
 	const char *fault = get_str(o, "last_error");
-	bool well = str_eq(state, "up") || str_eq(state, "ok");
+	bool over = str_eq(state, "up");
 	print_label(c, label);
 	(void)snprintf(name, sizeof(name), "%.40s (%.40s)",
 	    get_str(o, "name"), get_str(o, second));
@@ -132,7 +133,7 @@ print_peer(struct command *c, const char *label, const json_t *o,
 	term_printf(c, PAINT_DIM, "  last %s %s\n",
 	    time_key[5] == 'o' ? "answered" : "read",
 	    term_when(when, sizeof(when), get_str(o, time_key)));
-	if (!well && fault[0] != '\0') {
+	if (!over && fault[0] != '\0') {
 		print_label(c, "");
 		term_printf(c, PAINT_DIM, "  %s\n", fault);
 	}

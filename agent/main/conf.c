@@ -57,6 +57,36 @@ conf_line_of(const struct conf_reader *r, enum conf_section_id s,
 	return r->begun[s] != 0 ? r->begun[s] : 1;
 }
 
+unsigned
+conf_line_here(const struct conf_reader *r, const char *key)
+{
+	const struct conf_key *k = conf_table_key(r->section, key);
+	assert(k != NULL);
+	return r->seen[k - conf_keys] != 0 ? r->seen[k - conf_keys] :
+	    r->section_line;
+}
+
+const char *
+conf_shown(char *dst, size_t size, const char *s)
+{
+	size_t at = 0;
+	dst[0] = '\0';
+	while (*s != '\0') {
+		char part[8] = "\\";
+		if (*s != '\\')
+			(void)str_escape(part, sizeof(part), s, 1);
+		size_t n = strlen(part);
+		if (at + n + 4 > size) { /* room for "..." and NUL */
+			(void)snprintf(dst + at, size - at, "...");
+			break;
+		}
+		(void)str_copy(dst + at, size - at, part); /* it fits */
+		at += n;
+		s++;
+	}
+	return dst;
+}
+
 /* ini_handler: a key of the section that next_line saw last. */
 static int
 on_key(void *ctx, const char *section, const char *name, const char *value)
@@ -67,7 +97,7 @@ on_key(void *ctx, const char *section, const char *name, const char *value)
 	if (r->section == NULL)
 		return 1; /* its section was told already */
 	const struct conf_key *k = conf_table_key(r->section, name);
-	(void)str_escape(shown, sizeof(shown), name, strlen(name));
+	(void)conf_shown(shown, sizeof(shown), name);
 	if (k == NULL) {
 		conf_fault(r, r->line, shown,
 		    "want a key of [%s], have '%s'", r->section->name, shown);

@@ -43,29 +43,37 @@ check_paths(struct conf_reader *r)
 		    strlen(c->state_dir));
 }
 
+static bool
+is_given(const struct conf_reader *r, enum conf_section_id s, const char *key)
+{
+	return r->seen[conf_table_key(&conf_sections[s], key) - conf_keys] != 0;
+}
+
+/* The section told is one whose port the file gives: a person must find it
+ * on that line. */
 static void
 check_ports(struct conf_reader *r)
 {
 	const struct conf *c = r->c;
 	unsigned line = conf_line_of(r, CONF_NODE, "listen");
 	if (c->node.port == OSIRIX_PORT)
-		conf_fault(r, line, "listen",
-		    "want a port that is not OsiriX's own, have '%d'",
-		    OSIRIX_PORT);
+		conf_fault(r, line, "listen", "want a port in [node] that is "
+		    "not OsiriX's own, have '%d'", OSIRIX_PORT);
 	for (unsigned i = 0; i < c->n_viewers; i++) {
 		const struct conf_viewer *v = &c->viewers[i];
 		if (v->port == c->node.port && v->port != OSIRIX_PORT &&
-		    is_loopback(v->host))
-			conf_fault(r, line, "listen",
-			    "want a port that is not viewer \"%s\"'s, "
-			    "have '%u'",
-			    v->name, (unsigned)v->port);
+		    is_loopback(v->host)) /* so it is not the default */
+			conf_fault(r, r->viewer_line[i], "port", "want a port "
+			    "in [viewer \"%s\"] that is not that of [node], "
+			    "have '%u'", v->name, (unsigned)v->port);
 	}
+	bool web = is_given(r, CONF_WEB, "listen");
 	if (c->web.port == c->node.port &&
 	    (str_eq(c->web.host, c->node.host) || is_any(c->web.host) ||
 	        is_any(c->node.host)))
-		conf_fault(r, conf_line_of(r, CONF_WEB, "listen"), "listen",
-		    "want a port that is not the node's, have '%u'",
+		conf_fault(r, web ? conf_line_of(r, CONF_WEB, "listen") : line,
+		    "listen", "want a port in [%s] that is not that of [%s], "
+		    "have '%u'", web ? "web" : "node", web ? "node" : "web",
 		    (unsigned)c->web.port);
 	if (!is_loopback(c->web.host))
 		conf_warn(r, conf_line_of(r, CONF_WEB, "listen"), "listen",
@@ -88,12 +96,26 @@ sort_archives(struct conf *c)
 		}
 }
 
+/* "Theatre 6" in quotes is another name than without, and matches no room. */
+static void
+check_theatre(struct conf_reader *r)
+{
+	const char *s = r->c->theatre;
+	size_t n = strlen(s);
+	if (strchr(s, '"') != NULL ||
+	    (n > 1 && s[0] == '\'' && s[n - 1] == '\''))
+		conf_warn(r, conf_line_of(r, CONF_AGENT, "theatre"), "theatre",
+		    "the quotes are taken for a part of the name; write it "
+		    "without");
+}
+
 void
 conf_check(struct conf_reader *r)
 {
 	struct conf *c = r->c;
 	check_paths(r);
 	check_ports(r);
+	check_theatre(r);
 	if (c->urgent_s > c->horizon_s)
 		conf_fault(r, conf_line_of(r, CONF_PREFETCH, "urgent"),
 		    "urgent", "want at most horizon, %lld s, have %lld s",

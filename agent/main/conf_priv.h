@@ -82,6 +82,7 @@ struct conf_reader {
 	unsigned section_line;
 	unsigned begun[CONF_SECTION_COUNT]; /* line of a single one; 0 = not */
 	unsigned seen[CONF_KEY_COUNT]; /* line of the key; 0 = not given */
+	unsigned viewer_line[CONF_SECTIONS_MAX]; /* of its port, else of it */
 };
 
 /* Tell a fault, counted, and a warning, not counted. */
@@ -94,6 +95,13 @@ void conf_warn(struct conf_reader *r, unsigned line, const char *key,
  * else 1. */
 unsigned conf_line_of(const struct conf_reader *r, enum conf_section_id s,
     const char *key);
+
+/* The same for a key of the section being read. */
+unsigned conf_line_here(const struct conf_reader *r, const char *key);
+
+/* ${s} for a message: controls and bytes beyond ASCII as \\xHH, backslashes
+ * as they are: a pattern is full of them, and must be recognised. */
+const char *conf_shown(char *dst, size_t size, const char *s);
 
 /* The row of a key, or NULL. */
 const struct conf_key *conf_table_key(const struct conf_section *s,

@@ -15,7 +15,7 @@ conf_section_set(struct conf_reader *r, const struct conf_key *k,
 	int rc = k->parse(k, value, r->place + k->offset, &e);
 	if (rc == 0)
 		return;
-	(void)str_escape(shown, sizeof(shown), value, strlen(value));
+	(void)conf_shown(shown, sizeof(shown), value);
 	if (k->parse == conf_parse_absent)
 		conf_fault(r, r->line, k->key,
 		    "want it left out, not in this version, have '%s'", shown);
@@ -75,6 +75,9 @@ conf_section_end(struct conf_reader *r)
 		void *rule = r->place;
 		finish_rule(r, rule);
 	}
+	if (s == &conf_sections[CONF_VIEWER])
+		r->viewer_line[r->c->n_viewers - 1] =
+		    conf_line_here(r, "port");
 	r->section = NULL;
 }
 
@@ -178,7 +181,7 @@ void
 conf_section_begin(struct conf_reader *r, char *text)
 {
 	char shown[160], *word, *name;
-	(void)str_escape(shown, sizeof(shown), text, strlen(text));
+	(void)conf_shown(shown, sizeof(shown), text);
 	conf_section_end(r);
 	r->section_line = r->line;
 	if (!split_section(text, &word, &name)) {

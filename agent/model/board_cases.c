@@ -128,6 +128,8 @@ take_case(struct merge *m, const struct casefile *f)
 	update_case(c, f);
 }
 
+#define GONE_AHEAD_DAYS 7 /* what vanished from further ahead just goes */
+
 /* Cases that the feed listed and lists no more. */
 static void
 let_go(struct merge *m, int64_t now_utc)
@@ -140,7 +142,8 @@ let_go(struct merge *m, int64_t now_utc)
 		    str_eq(c->feed, m->feed);
 		int64_t day = c->file.start_utc / DAY_S -
 		    (c->file.start_utc % DAY_S < 0);
-		if (vanished && now_utc >= (day + 1) * DAY_S) {
+		if (vanished && (now_utc >= (day + 1) * DAY_S ||
+		    day > now_utc / DAY_S + GONE_AHEAD_DAYS)) {
 			mem_free(c->wants);
 			mem_free(c);
 			m->changed = true;

@@ -3,8 +3,8 @@
  *
  * DESIGN  version u8 (1); patient: id, issuer, name, birth date, sex; time
  * of the answer u64; n u32; n times: uid, kind u8, id_only u8, reason, date,
- * modalities, description, archive; last the CRC-32 of all before. Text is its length as u16 and the bytes without
- * a NUL; numbers are little endian.
+ * modalities, description, archive; last the CRC-32 of all before. Text is
+ * its length as u16 and the bytes without a NUL; numbers are little endian.
  */
 #include <string.h>
 #include <zlib.h>

@@ -43,7 +43,7 @@ rights(struct node *n, const struct listen_caller *c, bool *ret_ae_known)
 		if (!str_eq(p->ae_title, c->rq->calling))
 			continue;
 		*ret_ae_known = true;
-		if (has_address(p, address) || (c->local && p->is_archive))
+		if (has_address(p, address))
 			may |= p->is_archive ? MAY_STORE : MAY_QUERY;
 	}
 	lock_release(&n->lock);
@@ -136,28 +136,43 @@ answer_context(struct node *n, const struct pdu_associate *rq,
 	}
 }
 
+/* The section of the configuration that would let the caller in, one key a
+ * line. A listed title gets another section name than it may have: each name
+ * is taken once. */
+static void
+put_section(char *dst, size_t size, const struct listen_caller *c,
+    bool ae_known)
+{
+	char address[SOCK_ADDR_SIZE], ae[40], name[33];
+	sock_host_of(c->peer, address);
+	(void)str_escape(ae, sizeof(ae), c->rq->calling,
+	    strlen(c->rq->calling));
+	(void)snprintf(name, sizeof(name), ae_known ? "%.16s@%.15s" : "%.32s",
+	    ae, address); /* a cut name is as good */
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '"')
+			*p = '_'; /* would end the name */
+	(void)snprintf(dst, size, "[viewer \"%s\"]\nae_title = %s\n"
+	    "host = %s\nport = 11112", name, ae, address); /* it fits */
+}
+
 bool
 node_decide(void *ctx, const struct listen_caller *c,
     struct pdu_associate *ac, struct pdu_reject *rj)
 {
 	struct node *n = ctx;
 	const struct pdu_associate *rq = c->rq;
-	char remedy[200];
+	char remedy[240];
 	bool ae_known = false;
 	/* who: 1 = permanent, source 1 = service user, PS3.8 table 9-21 */
 	unsigned may = rights(n, c, &ae_known);
 	if (may == 0) {
-		char address[SOCK_ADDR_SIZE], ae[40];
-		sock_host_of(c->peer, address);
-		(void)str_escape(ae, sizeof(ae), rq->calling,
-		    strlen(rq->calling));
-		(void)snprintf(remedy, sizeof(remedy), "[viewer \"%s\"] "
-		    "ae_title = %s, host = %s", ae, ae, address);
+		put_section(remedy, sizeof(remedy), c, ae_known);
 		if (ae_known)
 			node_resolve(n);
 		return turn_away(n, c, ae_known ?
 		    "its AE title is listed with another address" :
-		    "neither on this machine nor listed", remedy, rj,
+		    "neither from the loopback address nor listed", remedy, rj,
 		    (struct pdu_reject){1, 1, 3});
 	}
 	if ((rq->version & 1) == 0)
@@ -177,7 +192,8 @@ node_decide(void *ctx, const struct listen_caller *c,
 		return turn_away(n, c, "all associations are taken",
 		    "[node] max_associations", rj,
 		    (struct pdu_reject){2, 3, 2});
-	if ((may & MAY_QUERY) == 0 && !n->ports.expects(n->ports.ctx))
+	if ((may & MAY_QUERY) == 0 &&
+	    !n->ports.expects(n->ports.ctx, rq->calling))
 		return turn_away(n, c, "an archive that was not asked to send",
 		    "nothing to do", rj, (struct pdu_reject){2, 3, 1});
 	for (unsigned i = 0; i < rq->n_contexts; i++)

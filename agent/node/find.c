@@ -120,6 +120,10 @@ on_row(void *ctx, const struct index_row *row) /* index_row_fn */
 {
 	struct finding *f = ctx;
 	struct attrs all;
+	if (atomic_load(&f->s->job.cancelled)) {
+		f->rc = err_set(f->e, ERR_CANCELLED, 0, "stopping");
+		return false;
+	}
 	f->rc = row_attrs(f->s->node, f->q->sel.level, row, &all, f->e);
 	if (f->rc == 0 && match_all(&f->q->keys, &all)) {
 		f->rc = send_answer(f, &all);

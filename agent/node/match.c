@@ -6,6 +6,7 @@
 #include "node/node_priv.h"
 #include "text/fold.h"
 
+#define COMPONENTS_MAX 1000 /* of a key that the index cannot look up */
 #define TEXT_MAX 1024 /* bytes of a value that matching looks at */
 
 /* Copy one component of a '\' list; returns where the next begins or NULL. */
@@ -208,11 +209,11 @@ match_value(const char *vr, const char *key, const char *value)
 	/* a list of keys is an OR: UIDs by the standard (C.2.2.2.2), the
 	 * modalities of a study by every viewer, the rest alike */
 	char k[TEXT_MAX];
-	do {
+	for (unsigned i = 0; key != NULL && i < COMPONENTS_MAX; i++) {
 		key = component(key, k, sizeof(k));
 		if (k[0] != '\0' && match_any(vr, k, value))
 			return true;
-	} while (key != NULL);
+	}
 	return false;
 }
 
@@ -223,6 +224,11 @@ match_all(const struct attrs *keys, const struct attrs *as)
 		const struct attr *k = &keys->a[i];
 		if (k->tag == TAG_CHARSET || k->tag == TAG_LEVEL ||
 		    k->tag == TAG_RETRIEVE_AE || k->tag == TAG_AVAILABILITY)
+			continue;
+		/* these the index has looked up, lists of thousands too */
+		if ((k->tag == TAG_STUDY_UID || k->tag == TAG_SERIES_UID ||
+		    k->tag == TAG_SOP_INSTANCE) &&
+		    strpbrk(k->value, "*?") == NULL)
 			continue;
 		/* a key that nobody here knows is ignored (C.2.2.1.3), one
 		 * that this entity lacks is an empty value */

@@ -37,16 +37,30 @@ on_item(void *ctx, const struct index_row *row) /* index_row_fn */
 	return true;
 }
 
-/* What the archive lists beyond what is here, for studies asked whole. */
+struct census {
+	struct retrieval *r;
+	unsigned n; /* rows: studies, or series */
+};
+
+/* Counts, and of a study what the archive lists beyond what is here. */
 static bool
-on_study(void *ctx, const struct index_row *row) /* index_row_fn */
+on_entity(void *ctx, const struct index_row *row) /* index_row_fn */
 {
-	struct retrieval *r = ctx;
-	if (row->expected > row->study_instances)
-		r->absent += row->expected - row->study_instances;
+	struct census *c = ctx;
+	c->n++;
+	if (row->series_uid[0] == '\0' &&
+	    row->expected > row->study_instances)
+		c->r->absent += row->expected - row->study_instances;
 	return true;
 }
 
+static unsigned
+lacking(unsigned named, unsigned found)
+{
+	return named > found ? named - found : 0;
+}
+
+/* What was named and is not here counts: never success for less. */
 static int
 list_items(struct retrieval *r, struct query *q, struct err *e)
 {
@@ -54,21 +68,24 @@ list_items(struct retrieval *r, struct query *q, struct err *e)
 	if (reader == NULL)
 		return -1;
 	struct index_select sel = q->sel;
+	struct census c = {.r = r};
 	sel.unready = r->s->node->partial;
 	sel.level = INDEX_INSTANCE;
 	if (index_select(reader, &sel, on_item, r, e) != 0)
 		return -1;
-	unsigned named = q->sel.n_instance_uids;
-	if (named > 0) {
-		r->absent = named > r->n_items ? named - r->n_items : 0;
+	if (q->sel.n_instance_uids > 0) {
+		r->absent = lacking(q->sel.n_instance_uids, r->n_items);
 		return 0;
 	}
-	if (r->n_items == 0) /* a study or series that is not here */
+	bool by_series = q->sel.n_series_uids > 0;
+	sel.level = by_series ? INDEX_SERIES : INDEX_STUDY;
+	if (index_select(reader, &sel, on_entity, &c, e) != 0)
+		return -1;
+	r->absent += lacking(by_series ? q->sel.n_series_uids :
+	    q->sel.n_study_uids, c.n);
+	if (r->n_items == 0 && r->absent == 0) /* a patient not here */
 		r->absent = 1;
-	if (q->sel.n_series_uids > 0)
-		return 0;
-	sel.level = INDEX_STUDY;
-	return index_select(reader, &sel, on_study, r, e);
+	return 0;
 }
 
 static unsigned

@@ -81,7 +81,11 @@ send_item(struct retrieval *r, const struct item *it, struct err *e)
 	}
 	struct store_map m;
 	if (store_map(r->s->node->st, &it->object, true, &m, e) != 0) {
-		if (!has_left(r, it))
+		/* what the system failed to open may be whole (EMFILE) */
+		if (e->code != ERR_CORRUPT)
+			log_warn("node.object.unread",
+			    "error='%s' action=counted_as_failed", e->msg);
+		else if (!has_left(r, it))
 			tell_damaged(r, it, e);
 		r->failed++;
 		return 0;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions to an archive: C-FIND in the study root (PS3.4 C.4.1.2). */
+#include "base/clock.h"
 #include "base/str.h"
 #include "dicom/dataset.h"
 #include "prefetch/prefetch_priv.h"
 #include "wire/classes.h"
 #include "wire/scan.h"
+
+#define FIND_MAX_NS (120 * CLOCK_S) /* one question, all its answers */
 
 int
 archive_open(struct assoc **ret, const struct prefetch_archive *ar,
@@ -77,7 +80,11 @@ archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
 		rc = assoc_send(a, id, &rq, b.p, b.len, e);
 	buf_done(&b);
 	unsigned n = 0;
+	int64_t until = clock_uptime_ns() + FIND_MAX_NS;
 	while (rc == 0) {
+		if (clock_uptime_ns() > until)
+			return err_set(e, ERR_TIMEOUT, 0,
+			    "C-FIND: not through after 2 minutes");
 		struct dimse rsp;
 		uint8_t context = 0;
 		rc = assoc_receive(a, ARCHIVE_ANSWER_MS, &rsp, &context, e);

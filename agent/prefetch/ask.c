@@ -298,9 +298,12 @@ ask_work(struct job *j) /* job_fn, worker */
 			    "without * ? or \\; never asked for");
 		return;
 	}
-	for (unsigned i = 0; i < k->p->c.n_archives; i++)
-		if (!atomic_load(&j->cancelled))
+	for (unsigned i = 0; i < k->p->c.n_archives; i++) {
+		if (k->skip[i])
+			(void)err_set(&k->failed[i], ERR_NET, 0, "it is down");
+		else if (!atomic_load(&j->cancelled))
 			ask_archive(&q, i);
+	}
 	for (int round = 0; round < ROUNDS_MAX && judge(&q); round++)
 		if (ask_undecided(&q, &e) != 0)
 			break;

@@ -86,13 +86,16 @@ list_instances(struct listing *l, struct assoc *a, struct err *e)
 
 struct held {
 	struct fetch *f;
-	struct store *st;
-	struct index *ix;
-	bool verify;
-	unsigned foreign; /* here, but no more on the archive's list */
+	/* objects that go: no more listed, or not whole; owned */
+	uint8_t (*gone)[STORE_NAME_BYTES];
+	unsigned n_gone;
+	int rc;
+	struct err *e;
 };
 
-/* An object that is here already counts if it is listed and whole. */
+/* An object that is here already counts if it is listed and whole. One that
+ * the archive has deleted meanwhile is withdrawn; one that cannot be read
+ * just now may be whole, and ends this try. */
 static bool
 on_held(void *ctx, const struct index_row *row) /* index_row_fn */
 {
@@ -102,16 +105,17 @@ on_held(void *ctx, const struct index_row *row) /* index_row_fn */
 	struct store_object o = {.length = row->length,
 	    .offset = row->offset};
 	struct store_map m;
-	struct err e;
 	memcpy(o.name, row->name, sizeof(o.name));
 	memcpy(o.digest, row->digest, sizeof(o.digest));
-	if (l == NULL) { /* deleted at the archive meanwhile: withdraw it */
-		h->foreign++;
-		index_drop_object(h->ix, row->name);
-		return true;
+	int rc = l == NULL ? -1 :
+	    store_map(h->f->p->st, &o, true, &m, h->e);
+	if (l != NULL && rc != 0 && h->e->code != ERR_CORRUPT) {
+		h->rc = -1;
+		return false;
 	}
-	if (store_map(h->st, &o, h->verify, &m, &e) != 0) {
-		index_drop_object(h->ix, row->name);
+	if (rc != 0) {
+		h->gone = mem_grow(h->gone, h->n_gone + 1, STORE_NAME_BYTES);
+		memcpy(h->gone[h->n_gone++], row->name, STORE_NAME_BYTES);
 		return true;
 	}
 	store_unmap(&m);
@@ -123,20 +127,40 @@ on_held(void *ctx, const struct index_row *row) /* index_row_fn */
 	return true;
 }
 
+/* Rows first, then files: a crash in between leaves what the sweep takes. */
+static int
+withdraw(struct held *h, struct err *e)
+{
+	struct prefetch *p = h->f->p;
+	for (unsigned i = 0; i < h->n_gone; i++)
+		index_drop_object(p->ix, h->gone[i]);
+	if (h->n_gone > 0 && index_flush(p->ix, e) != 0)
+		return -1;
+	for (unsigned i = 0; i < h->n_gone; i++)
+		if (store_remove(p->st, h->gone[i], e) != 0)
+			return -1;
+	if (h->n_gone > 0)
+		log_info("prefetch.study.withdrawn", "instances=%u",
+		    h->n_gone);
+	return 0;
+}
+
 static int
 count_held(struct fetch *f, struct err *e)
 {
 	struct prefetch *p = f->p;
-	struct held h = {.f = f, .st = p->st, .ix = p->ix, .verify = true};
+	struct held h = {.f = f, .e = e};
 	const char *uids[] = {f->study_uid};
 	struct index_select sel = {.level = INDEX_INSTANCE,
 	    .study_uids = uids, .n_study_uids = 1, .unready = true};
 	struct index_reader *r = index_reader_open(p->ix, e);
 	int rc = r == NULL ? -1 : index_select(r, &sel, on_held, &h, e);
 	index_reader_close(&r);
-	if (h.foreign > 0)
-		log_info("prefetch.study.withdrawn", "instances=%u",
-		    h.foreign);
+	if (rc == 0)
+		rc = h.rc;
+	if (rc == 0)
+		rc = withdraw(&h, e);
+	mem_free(h.gone);
 	return rc;
 }
 
@@ -216,6 +240,14 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 	unsigned here = atomic_load(&f->ticket.n_here);
 	unsigned all = atomic_load(&f->expected);
 	struct err *e = &f->e;
+	if (atomic_load(&f->ticket.stranger)) {
+		f->end = FETCH_HELD;
+		index_put_study(f->p->ix, f->study_uid, false, all,
+		    f->p->c.archives[f->archive].name);
+		(void)str_copy(f->reason, sizeof(f->reason), "an object that "
+		    "the archive sent is of another patient");
+		return;
+	}
 	if (rc == 0 && here == all && all > 0)
 		rc = declare_ready(f, e);
 	else if (rc == 0)
@@ -255,6 +287,7 @@ fetch_work(struct job *j) /* job_fn, worker */
 	(void)str_copy(f->ticket.study_uid, UID_SIZE, f->study_uid);
 	(void)str_copy(f->ticket.ae_title, sizeof(f->ticket.ae_title),
 	    ar->ae_title);
+	f->ticket.by_move = ar->by_move;
 	atomic_store(&f->ticket.moved_ns, clock_uptime_ns());
 	f->lost = index_lost(p->ix);
 	int rc = open_ticket(f, &f->e);

@@ -9,9 +9,11 @@
 #include "base/stats.h"
 #include "base/str.h"
 #include "dicom/dataset.h"
+#include "model/patient.h"
 #include "prefetch/prefetch_priv.h"
 #include "wire/scan.h"
 
+#define TOLD_MAX 5 /* refused objects of one retrieval in the log */
 #define PEEK_FIRST (32 * 1024) /* most headers end before; else doubled */
 
 /* attributes kept for C-FIND, by the entity they belong to (PS3.3 C.7) */
@@ -140,6 +142,26 @@ read_header(struct store_writer *w, const char *syntax, struct attrs *ret,
 	}
 }
 
+/* Identity once more, in what really came: no birth date and no name that
+ * both state may differ. The identifier and its issuer are not compared here:
+ * a PACS corrects them in its database, not in the objects (PS3.17 YYYY). */
+static int
+check_patient(struct ticket *k, const struct attrs *as, struct err *e)
+{
+	struct patient theirs = k->patient;
+	char reason[160];
+	(void)str_copy(theirs.name, sizeof(theirs.name),
+	    attrs_value(as, TAG_PATIENT_NAME)); /* a cut is fine */
+	(void)str_copy(theirs.birth_date, sizeof(theirs.birth_date),
+	    attrs_value(as, TAG_BIRTH_DATE)); /* see above */
+	theirs.sex[0] = '\0';
+	if (k->patient.id[0] == '\0' || patient_agree(&k->patient, &theirs,
+	    reason, sizeof(reason)) != AGREE_NO)
+		return 0;
+	atomic_store(&k->stranger, true);
+	return err_set(e, ERR_PARSE, 0, "its patient is another: %s", reason);
+}
+
 /* The object must be what the command says, of the study that was asked for
  * and of the series that lists it: a UID from a data set is never trusted
  * further. */
@@ -162,7 +184,7 @@ check(struct ticket *k, const struct intake_object *o,
 	if (l == NULL || !str_eq(l->series_uid, series_uid))
 		return err_set(e, ERR_PARSE, 0,
 		    "it is of another series than the archive lists");
-	return 0;
+	return check_patient(k, as, e);
 }
 
 /* What the archive is told: only "no room" pauses the whole retrieval. */
@@ -228,12 +250,15 @@ sink_nothing(void *ctx, const void *p, size_t n, struct err *e)
 static void
 tell_refused(struct ticket *k, uint16_t status, const char *why)
 {
+	unsigned n = 0;
 	stats_add(STAT_OBJECTS_REFUSED, 1);
 	if (k != NULL) {
-		atomic_fetch_add(&k->n_refused, 1);
+		n = atomic_fetch_add(&k->n_refused, 1);
 		if (status == DIMSE_OUT_OF_RESOURCES)
 			atomic_store(&k->full, true);
 	}
+	if (n >= TOLD_MAX) /* the counter and the study's reason go on */
+		return;
 	log_warn("prefetch.object.refused", "status=%04x reason='%s' "
 	    "action=answered_the_archive", status, why);
 }
@@ -245,8 +270,9 @@ intake_take(struct intake *in, struct assoc *a, const struct intake_object *o,
 	struct store_writer *w = NULL;
 	struct err why = {.msg = "nobody asked for it"};
 	uint16_t status = DIMSE_NOT_AUTHORISED;
-	struct ticket *k = ticket_find(&in->tickets, o->ae_title,
-	    o->instance_uid);
+	struct ticket *k = o->own != NULL ?
+	    ticket_enter(&in->tickets, o->own, o->instance_uid) :
+	    ticket_find(&in->tickets, o->ae_title, o->instance_uid);
 	if (k != NULL) {
 		w = store_begin(in->st, o->class_uid, o->instance_uid,
 		    o->syntax, &why);
@@ -264,7 +290,7 @@ intake_take(struct intake *in, struct assoc *a, const struct intake_object *o,
 		status = keep(in, k, o, &w, &why);
 	}
 	if (status != DIMSE_SUCCESS)
-		tell_refused(k, status, why.msg);
+		tell_refused(k != NULL ? k : o->own, status, why.msg);
 	*ret_status = status;
 out:
 	store_abort(&w);

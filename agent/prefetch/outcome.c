@@ -60,11 +60,40 @@ others_want(const struct prefetch *p, const struct board_case *c,
 	return false;
 }
 
+static bool
+is_found(const struct ask *k, const char *uid)
+{
+	for (unsigned i = 0; i < k->n_found; i++)
+		if (str_eq(k->found[i].uid, uid))
+			return true;
+	return false;
+}
+
+/* Not for this case, and no other wants it: no viewer is shown it, and what
+ * is on its way is cut. */
+static void
+hold_study(struct prefetch *p, struct board_study *s, const char *reason)
+{
+	if (s->state != STUDY_HELD)
+		stats_add(STAT_STUDIES_HELD, 1);
+	if (s->state == STUDY_FETCHING)
+		for (struct fetch *f = p->running; f != NULL; f = f->next)
+			if (str_eq(f->study_uid, s->uid))
+				pool_cancel(p->pool, &f->job);
+	if (s->state == STUDY_READY)
+		index_put_study(p->ix, s->uid, false, s->expected, s->archive);
+	s->state = STUDY_HELD;
+	(void)str_copy(s->reason, sizeof(s->reason), reason);
+}
+
 /* What the archive found becomes studies and wants of the board. */
 static void
-put_wants(struct prefetch *p, struct board_case *c, const struct ask *k)
+put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
+    bool all_answered)
 {
-	struct board_want *wants = mem_new_n(struct board_want, k->n_found);
+	struct board_want *wants = mem_new_n(struct board_want,
+	    k->n_found + c->n_wants);
+	unsigned n = k->n_found;
 	for (unsigned i = 0; i < k->n_found; i++) {
 		const struct found *f = &k->found[i];
 		struct board_want *w = &wants[i];
@@ -94,18 +123,18 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k)
 		    f->modalities);
 		(void)str_copy(s->archive, sizeof(s->archive),
 		    p->c.archives[f->archive].name);
-		if (f->kind == WANT_HELD && s->state != STUDY_READY &&
-		    !others_want(p, c, f->uid)) {
-			s->state = STUDY_HELD;
-			(void)str_copy(s->reason, sizeof(s->reason),
-			    f->reason);
-			stats_add(STAT_STUDIES_HELD, 1);
+		if (f->kind == WANT_HELD && !others_want(p, c, f->uid)) {
+			hold_study(p, s, f->reason);
 		} else if (f->kind == WANT_YES && s->state == STUDY_HELD) {
 			s->state = STUDY_QUEUED;
 			s->reason[0] = '\0';
 		}
 	}
-	board_set_wants(p->board, c, wants, k->n_found);
+	/* an archive that did not answer takes nothing away */
+	for (unsigned i = 0; i < c->n_wants && !all_answered; i++)
+		if (!is_found(k, c->wants[i].study_uid))
+			wants[n++] = c->wants[i];
+	board_set_wants(p->board, c, wants, n);
 }
 
 static void
@@ -147,11 +176,8 @@ take_answer(struct prefetch *p, struct board_case *c, const struct ask *k)
 		    "archive %s: %.250s", p->c.archives[bad].name,
 		    k->failed[bad].msg);
 	}
-	/* an archive that did not answer takes nothing away */
-	if (bad == p->c.n_archives || k->n_found >= c->n_wants) {
-		put_wants(p, c, k);
-		keep_wants(p, c);
-	}
+	put_wants(p, c, k, bad == p->c.n_archives);
+	keep_wants(p, c);
 }
 
 void
@@ -161,6 +187,8 @@ outcome_ask(struct job *j) /* job_fn, loop */
 	struct prefetch *p = k->p;
 	p->n_asks--;
 	for (unsigned i = 0; i < p->c.n_archives; i++) {
+		if (k->skip[i])
+			continue;
 		p->busy[i]--;
 		if (!k->ran)
 			continue;
@@ -191,6 +219,14 @@ take_end(struct board_study *s, const struct fetch *f)
 		s->instances = f->instances;
 		s->bytes = f->bytes;
 		s->expected = atomic_load(&f->expected);
+	}
+	if (s->state == STUDY_HELD) /* meanwhile; it stays unshown */
+		return;
+	if (f->end == FETCH_HELD) {
+		s->state = STUDY_HELD;
+		(void)str_copy(s->reason, sizeof(s->reason), f->reason);
+		stats_add(STAT_STUDIES_HELD, 1);
+		return;
 	}
 	if (f->end == FETCH_NOT_RUN) { /* stopped, or no thread for it */
 		s->state = STUDY_QUEUED;
@@ -236,6 +272,8 @@ outcome_fetch(struct job *j) /* job_fn, loop */
 	struct board_study *s = board_study(p->board, f->study_uid);
 	if (s != NULL)
 		take_end(s, f);
+	if (s != NULL && s->state == STUDY_HELD && f->end == FETCH_READY)
+		index_put_study(p->ix, s->uid, false, s->expected, s->archive);
 	if (s != NULL && s->state == STUDY_READY)
 		p->ports.arrived(p->ports.ctx, s->uid);
 	board_changed(p->board);

@@ -44,6 +44,19 @@ fetch_stop(struct job *j) /* job_fn, loop */
 	assoc_stop_ask(&((struct fetch *)j)->stop);
 }
 
+/* While another archive may answer, one that is down is not waited for: the
+ * probe tells when it is back, and the case is asked again. */
+static bool
+is_left_out(const struct prefetch *p, unsigned archive)
+{
+	if (p->health[archive].state != ARCHIVE_DOWN)
+		return false;
+	for (unsigned i = 0; i < p->c.n_archives; i++)
+		if (p->health[i].state != ARCHIVE_DOWN)
+			return true;
+	return false;
+}
+
 static void
 begin_ask(struct prefetch *p, const struct board_case *bc)
 {
@@ -57,8 +70,10 @@ begin_ask(struct prefetch *p, const struct board_case *bc)
 	assoc_stop_init(&k->stop);
 	c->asked = ASKED_NOW;
 	p->n_asks++;
-	for (unsigned i = 0; i < p->c.n_archives; i++)
-		p->busy[i]++;
+	for (unsigned i = 0; i < p->c.n_archives; i++) {
+		k->skip[i] = is_left_out(p, i);
+		p->busy[i] += !k->skip[i];
+	}
 	pool_submit(p->pool, &k->job);
 }
 
@@ -71,9 +86,28 @@ archive_of(const struct prefetch *p, const struct board_study *s)
 	return 0;
 }
 
+/* The earliest current case that wants the study: its patient is who the
+ * objects must be of. */
+static const struct board_case *
+case_wanting(const struct prefetch *p, const char *uid)
+{
+	int64_t now = clock_utc_s();
+	for (unsigned i = 0; i < board_n_cases(p->board); i++) {
+		const struct board_case *c = board_case_at(p->board, i);
+		if (!board_case_is_current(c, now, p->c.plan.horizon_s))
+			continue;
+		for (unsigned k = 0; k < c->n_wants; k++)
+			if (c->wants[k].kind == WANT_YES &&
+			    str_eq(c->wants[k].study_uid, uid))
+				return c;
+	}
+	return NULL;
+}
+
 static void
 begin_fetch(struct prefetch *p, struct board_study *s, unsigned archive)
 {
+	const struct board_case *c = case_wanting(p, s->uid);
 	struct fetch *f = mem_new(struct fetch);
 	f->job = (struct job){.work = fetch_work, .done = outcome_fetch,
 	    .stop = fetch_stop};
@@ -81,6 +115,8 @@ begin_fetch(struct prefetch *p, struct board_study *s, unsigned archive)
 	f->archive = archive;
 	(void)str_copy(f->study_uid, UID_SIZE, s->uid);
 	(void)str_copy(f->modalities, sizeof(f->modalities), s->modalities);
+	if (c != NULL)
+		f->ticket.patient = c->file.patient;
 	assoc_stop_init(&f->stop);
 	f->next = p->running;
 	p->running = f;
@@ -101,12 +137,12 @@ has_place(const struct prefetch *p, unsigned archive)
 	return p->busy[archive] < p->c.archives[archive].associations;
 }
 
-/* A question goes to every archive. */
+/* A question goes to every archive that is not left out. */
 static bool
 may_ask(const struct prefetch *p)
 {
 	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if (!has_place(p, i))
+		if (!is_left_out(p, i) && !has_place(p, i))
 			return false;
 	return p->c.n_archives > 0;
 }
@@ -306,9 +342,13 @@ prefetch_health(const struct prefetch *p, unsigned i)
 }
 
 bool
-prefetch_expects(const struct prefetch *p)
+prefetch_expects(const struct prefetch *p, const char *ae_title)
 {
-	return p->running != NULL;
+	for (const struct fetch *f = p->running; f != NULL; f = f->next)
+		if (p->c.archives[f->archive].by_move &&
+		    str_eq(p->c.archives[f->archive].ae_title, ae_title))
+			return true;
+	return false;
 }
 
 int

@@ -40,7 +40,8 @@ struct intake {
 	void *ctx;
 };
 struct intake_object {
-	const char *ae_title; /* who may send it, NULL = any */
+	const char *ae_title; /* who sends it to the node */
+	struct ticket *own; /* or whose C-GET it comes on; then no title */
 	const char *class_uid, *instance_uid, *syntax;
 };
 /* Receive the data set, check it, keep it. 0 with the status to answer;
@@ -94,6 +95,7 @@ struct ask {
 	struct assoc_stop stop;
 	struct casefile file; /* a copy */
 	unsigned epoch; /* of the case when it was asked for */
+	bool skip[PREFETCH_ARCHIVES_MAX]; /* down, while others are not */
 	/* results, owned by the worker until done */
 	bool ran;
 	struct found *found; /* owned */
@@ -103,13 +105,13 @@ struct ask {
 };
 void ask_work(struct job *j); /* job_fn, worker */
 
-/* fetch.c: a study's retrieval. */
-/* a zeroed result is a try that never ran */
+/* fetch.c: a study's retrieval; a zeroed result is a try that never ran */
 enum fetch_end {
 	FETCH_NOT_RUN,
 	FETCH_READY,
 	FETCH_INCOMPLETE,
 	FETCH_FULL,
+	FETCH_HELD, /* an object was of another patient */
 	FETCH_FAILED
 };
 struct fetch {

@@ -90,15 +90,26 @@ ticket_find(struct tickets *t, const char *ae_title, const char *instance_uid)
 {
 	struct ticket *found = NULL;
 	lock_acquire(&t->lock);
-	for (struct ticket *k = t->open; k != NULL; k = k->next)
-		if ((ae_title == NULL || str_eq(k->ae_title, ae_title)) &&
-		    ticket_line(k, instance_uid) != NULL) {
+	for (struct ticket *k = t->open; k != NULL && found == NULL;
+	    k = k->next)
+		if (k->by_move && str_eq(k->ae_title, ae_title) &&
+		    ticket_line(k, instance_uid) != NULL)
 			found = k;
-			found->users++;
-			break;
-		}
+	if (found != NULL)
+		found->users++;
 	lock_release(&t->lock);
 	return found;
+}
+
+struct ticket *
+ticket_enter(struct tickets *t, struct ticket *k, const char *instance_uid)
+{
+	if (ticket_line(k, instance_uid) == NULL)
+		return NULL;
+	lock_acquire(&t->lock);
+	k->users++;
+	lock_release(&t->lock);
+	return k;
 }
 
 void

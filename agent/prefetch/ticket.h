@@ -11,6 +11,7 @@
 
 #include "base/lock.h"
 #include "base/uid.h"
+#include "model/casefile.h"
 
 struct ticket_line {
 	char uid[UID_SIZE]; /* SOP instance */
@@ -23,6 +24,8 @@ struct ticket {
 	/* set at birth, then constant */
 	char study_uid[UID_SIZE];
 	char ae_title[17]; /* of the archive that may send it */
+	bool by_move; /* it comes to the node; else on our own C-GET */
+	struct patient patient; /* of the case: whose objects may come in */
 	struct ticket_line *lines; /* by uid; owned by the fetch */
 	unsigned n_lines;
 	struct ticket *next; /* under the table's lock */
@@ -31,6 +34,7 @@ struct ticket {
 	atomic_uint n_here;
 	atomic_uint n_refused;
 	atomic_bool full; /* no room on the disk, or quota reached */
+	atomic_bool stranger; /* an object was of another patient */
 	_Atomic uint64_t bytes;
 	_Atomic int64_t moved_ns; /* uptime of the last object */
 };
@@ -49,9 +53,12 @@ void ticket_sort(struct ticket *k);
 void ticket_open(struct tickets *t, struct ticket *k);
 /* Leave the table, after the last user has left; never opened is fine. */
 void ticket_close(struct tickets *t, struct ticket *k);
-/* The open ticket that lists ${instance_uid}, if ${ae_title} (NULL: any) may
- * send it; release it with ticket_leave. NULL when nobody asked. */
+/* The open C-MOVE ticket that lists ${instance_uid} and that ${ae_title} may
+ * fill; release it with ticket_leave. NULL when nobody asked. */
 struct ticket *ticket_find(struct tickets *t, const char *ae_title,
+    const char *instance_uid);
+/* The same of our own ticket on its C-GET: ${k} if it lists the instance. */
+struct ticket *ticket_enter(struct tickets *t, struct ticket *k,
     const char *instance_uid);
 void ticket_leave(struct tickets *t, struct ticket *k);
 /* The line is here now: true when it was not before. */

@@ -12,6 +12,9 @@
 #include "wire/classes.h"
 #include "wire/scan.h"
 
+#define REFUSED_MAX 100 /* objects of one retrieval that may be wrong */
+#define STILL_MAX_NS (600 * CLOCK_S) /* answers without an object */
+
 /* The lines that are not here, from ${*from} on, of the first one's series,
  * joined by '\'. [tickets lock held] */
 static unsigned
@@ -94,7 +97,7 @@ take_object(struct transfer *t, struct assoc *a, const struct dimse *rq,
 	uint16_t status = 0;
 	if (!assoc_context(a, context, &c))
 		return err_set(e, ERR_PEER, 0, "no context");
-	struct intake_object o = {.ae_title = t->ticket->ae_title,
+	struct intake_object o = {.own = t->ticket,
 	    .class_uid = rq->class_uid, .instance_uid = rq->instance_uid,
 	    .syntax = c.syntax};
 	if (intake_take(t->in, a, &o, &status, e) != 0)
@@ -148,6 +151,13 @@ serve(struct transfer *t, struct assoc *a, uint16_t message_id,
 			return -1;
 		if (atomic_load(t->cancelled))
 			return err_set(e, ERR_CANCELLED, 0, "told to stop");
+		if (atomic_load(&t->ticket->n_refused) > REFUSED_MAX)
+			return err_set(e, ERR_PEER, 0,
+			    "it keeps sending what was not asked for");
+		if (clock_uptime_ns() - atomic_load(&t->ticket->moved_ns) >
+		    STILL_MAX_NS)
+			return err_set(e, ERR_TIMEOUT, 0,
+			    "nothing that was asked for came for 10 minutes");
 		if (d.command == DIMSE_C_STORE_RQ && d.has_data) {
 			if (take_object(t, a, &d, context, e) != 0)
 				return -1;
@@ -227,8 +237,8 @@ transfer_get(struct transfer *t, struct err *e)
 		    round, p + 1);
 		if (n == 0)
 			return 0;
-		p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_IMPLICIT_LE,
-		    false};
+		p[0] = (struct assoc_proposal){CLASS_STUDY_GET,
+		    SYNTAX_IMPLICIT_LE, false};
 		struct assoc_ask ask_for = {.host = t->ar->host,
 		    .port = t->ar->port, .calling = t->ae_title,
 		    .called = t->ar->ae_title, .proposals = p,

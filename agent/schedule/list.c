@@ -192,7 +192,7 @@ note_skipped(struct list *f, const struct list_rows *rows)
 		return;
 	const struct list_fault *first = &rows->faults[0];
 	(void)snprintf(f->skipped, sizeof(f->skipped),
-	    "%u row%s skipped; line %u, column %u: %s", rows->n_faults,
+	    "%u row%s skipped; line %u, column %u: %.170s", rows->n_faults,
 	    rows->n_faults == 1 ? "" : "s", first->line, first->column,
 	    first->text); /* a cut is fine */
 }

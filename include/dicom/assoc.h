@@ -64,7 +64,8 @@ int assoc_request(struct assoc **ret, const struct assoc_ask *ask,
 
 /* Who is at the other end; strings live as long as the association. */
 const char *assoc_calling(const struct assoc *a);
-const char *assoc_peer(const struct assoc *a); /* "127.0.0.1:50312", "[::1]:50312" */
+/* "127.0.0.1:50312", "[::1]:50312" */
+const char *assoc_peer(const struct assoc *a);
 bool assoc_is_local(const struct assoc *a); /* from this machine */
 bool assoc_is_open(const struct assoc *a);
 
@@ -91,7 +92,8 @@ int assoc_receive(struct assoc *a, int64_t wait_ms, struct dimse *ret,
 /* Receive the data set that follows, each piece to ${sink}. 0 = all taken;
  * 1 = the sink refused (its error in ${e}) and the rest was drained; -1 as
  * above, the association is over. ${wait_ms} bounds each wait for a PDU,
- * and all of them together but for 1 s each ASSOC_RATE_MIN received. */
+ * and with ASSOC_PDU_MS more all of them together, but for 1 s each
+ * ASSOC_RATE_MIN received. */
 typedef int assoc_sink_fn(void *ctx, const void *p, size_t n, struct err *e);
 int assoc_receive_data(struct assoc *a, int64_t wait_ms, assoc_sink_fn *sink,
     void *ctx, struct err *e);

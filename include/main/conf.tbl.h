@@ -12,10 +12,12 @@
 	X(SINGLE, CACHE, "cache", \
 	    "What is kept, and how much of the disk it may take.") \
 	X(SINGLE, NODE, "node", \
-	    "The DICOM node that viewers ask. It answers only the viewers " \
-	    "named below.") \
+	    "The DICOM node that viewers ask. From the loopback address any " \
+	    "calling title is answered; from elsewhere (also this machine's " \
+	    "own LAN address) only listed viewers.") \
 	N(VIEWER, "viewer", conf_viewer, viewers, n_viewers, name, \
-	    "osirix", "A viewer that may ask; one section each.") \
+	    "osirix", "A viewer that may ask from elsewhere, and where " \
+	    "C-MOVE sends to; one section each.") \
 	N(ARCHIVE, "archive", conf_archive, archives, n_archives, name, \
 	    "pacs", "An archive that studies come from; one section each.") \
 	N(SCHEDULE, "schedule", conf_schedule, schedules, n_schedules, name, \
@@ -44,8 +46,8 @@
 #define CONF_KEYS_HOUSE(K, P) \
 	K(AGENT, "theatre", text, conf, theatre, 1, 0, NULL, \
 	    "Theatre 6, TH6", "names with a comma between them", \
-	    "The names under which the schedule knows this room. Case does " \
-	    "not count.") \
+	    "The names under which the schedule knows this room, without " \
+	    "quotes. Case does not count.") \
 	K(AGENT, "state_dir", path, conf, state_dir, 1, 0, \
 	    "/var/db/understudy", "", "a path of at most 87 bytes", \
 	    "The agent's own folder, with control.sock in it.") \
@@ -159,11 +161,12 @@
 	    "Left out: for all.") \
 	K(RELEVANCE, "newest", count, conf_relevance, rule.newest, 1, 1000, \
 	    "3", "", "a number from 1 to 1000", \
-	    "So many of the newest matching studies are fetched.") \
+	    "So many of the newest matching studies are fetched, however " \
+	    "old.") \
 	K(RELEVANCE, "within", months, conf_relevance, rule.within_months, \
 	    1, 1200, "24 months", "", "a time from 1 month to 100 years", \
-	    "... as long as they are not older than this at the case's " \
-	    "start.") \
+	    "All matching studies no older than this at the case's start " \
+	    "are fetched too.") \
 	K(PREFETCH, "window", window, conf, window, 0, 0, "19:00-06:30", \
 	    "", "hours as in 19:00-06:30, or always", \
 	    "The hours for bulk work; an urgent case is fetched at any " \

@@ -4,7 +4,8 @@
  * each study is. The jobs of the house write their columns here and read the
  * others'; nothing is told from room to room by other ways.
  * Owned by the loop; pure (time is an argument). Pointers into it are
- * borrowed until the next board_set_cases, board_settle, board_add_study or board_drop_study.
+ * borrowed until the next board_set_cases, board_settle, board_add_study or
+ * board_drop_study.
  */
 #ifndef MODEL_BOARD_H
 #define MODEL_BOARD_H

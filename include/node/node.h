@@ -62,8 +62,8 @@ struct node_ports {
 	 * association is over. */
 	int (*take)(void *ctx, struct assoc *a, const struct node_incoming *in,
 	    uint16_t *ret_status, struct err *e);
-	/* [loop] Whether an archive has been asked to send (C-MOVE). */
-	bool (*expects)(void *ctx);
+	/* [loop] Whether that archive has been asked to send (C-MOVE). */
+	bool (*expects)(void *ctx, const char *calling);
 	/* [loop] Somebody was turned away. */
 	void (*refused)(void *ctx, const char *calling, const char *peer,
 	    const char *reason, const char *remedy);

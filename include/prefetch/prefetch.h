@@ -93,9 +93,9 @@ struct archive_health {
 const struct archive_health *prefetch_health(const struct prefetch *p,
     unsigned i);
 
-/* Objects that an archive sends to the node on our C-MOVE: whether any
- * ticket is open [loop]; take one [worker], see node_ports.take. */
-bool prefetch_expects(const struct prefetch *p);
+/* Objects that an archive sends to the node on our C-MOVE: whether one
+ * of ${ae_title} is open [loop]; take one [worker], see node_ports.take. */
+bool prefetch_expects(const struct prefetch *p, const char *ae_title);
 int prefetch_take(struct prefetch *p, struct assoc *a, const char *calling,
     const char *class_uid, const char *instance_uid, const char *syntax,
     uint16_t *ret_status, struct err *e);

@@ -49,7 +49,7 @@ void pool_submit(struct pool *p, struct job *take);
  * completed before. */
 void pool_cancel(struct pool *p, struct job *j);
 void pool_cancel_all(struct pool *p);
-/* Jobs waiting, running, or done with done() still to come. */
+/* Jobs waiting, running, or done with done() still to come (tests). */
 unsigned pool_load(const struct pool *p);
 
 #endif

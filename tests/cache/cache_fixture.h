@@ -273,7 +273,7 @@ settle(struct fixture *f)
 	do {
 		loop_poll(f->loop);
 		(void)sched_yield();
-	} while (pool_load(f->c->pool) > 0 || f->c->n_news > 0);
+	} while (f->c->leaving != NULL || f->c->verifying || f->c->n_news > 0);
 }
 
 struct seen {

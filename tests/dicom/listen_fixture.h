@@ -16,6 +16,7 @@
 
 #include "assoc_peer.h"
 #include "base/log.h"
+#include "base/stats.h"
 #include "dicom/listen.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -183,6 +184,13 @@ poll_ready(struct fix *f, unsigned n)
 	for (int i = 0; i < POLLS_MAX && f->n_ready < n; i++)
 		loop_poll(f->l);
 	assert_int_equal(f->n_ready, n);
+}
+
+/* Associations that are open. */
+static inline unsigned
+open_now(void)
+{
+	return (unsigned)stats_get(STAT_ASSOCIATIONS_NOW);
 }
 
 /* Poll until ${n} associations are open. */

@@ -28,6 +28,8 @@ test_assoc_broken_messages_are_aborted(void **state)
 	        {{3, C, "ab"}, {3, D, "cd"}}, 2},
 	    {"command in two contexts", AT_COMMAND,
 	        {{3, C, "ab"}, {1, C | L, NULL}}, 2},
+	    {"whole command after another context", AT_COMMAND,
+	        {{3, C, ""}, {1, C | L, NULL}}, 2},
 	    {"unknown context", AT_COMMAND, {{5, C | L, NULL}}, 1},
 	    {"even context", AT_COMMAND, {{2, C | L, NULL}}, 1},
 	    {"context 0", AT_COMMAND, {{0, C | L, NULL}}, 1},
@@ -205,7 +207,7 @@ test_assoc_data_set_of_empty_pieces_runs_out_of_time(void **state)
 	say(f);
 	hang_up(f);
 	assert_int_equal(receive(f), 1);
-	raw_clock_start(100);
+	raw_clock_start(500);
 
 	int rc = assoc_receive_data(f->a, 10000, sink_keep, f, &f->e);
 

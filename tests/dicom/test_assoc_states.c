@@ -286,11 +286,14 @@ test_assoc_release_under_a_flood_of_data_is_left(void **state)
 	for (int i = 0; i < 50; i++)
 		raw_any(&f->say, PDU_DATA);
 	assert_true(raw_write(f->peer, &f->say));
+	int64_t real_ns = clock_uptime_ns();
 	raw_clock_start(ASSOC_CLOSE_MS / 10); /* so never at the last one */
 
 	assoc_release(&f->a);
 
 	assert_null(f->a);
+	clock_set_source(NULL);
+	assert_true(clock_uptime_ns() - real_ns < CLOCK_S); /* no waiting */
 }
 
 /* Sta5, with a peer in a thread: it accepts, says what it has, hangs up and

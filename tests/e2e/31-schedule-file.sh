@@ -81,6 +81,11 @@ for place in 'line=3 column=3' 'line=4 column=1'; do
 	grep -q "bad_row list=list $place" "$T/agent.log" ||
 		fail "the log does not tell $place"
 done
+feed_is ok || fail "bad rows: want ok, have $(feed state)"
+case "$(feed last_error)" in
+"2 rows skipped; line 3, column 3: start: want ISO 8601, have '"*) ;;
+*) fail "the status does not tell the bad rows: $(feed last_error)" ;;
+esac
 curl -sf "http://127.0.0.1:$WEB_PORT/metrics" |
 	grep -q 'schedule_bad_rows[a-z_]* 2$' || fail "/metrics: want 2 bad rows"
 grep -q "PID-h" "$T/agent.log" && fail "the log has an identifier"
@@ -101,4 +106,5 @@ want "g j" "no list at all"
 mv "$T/list.new" "$T/list.csv"
 want "m" "another room, cancelled"
 want_feed ok "another room, cancelled"
+[ -z "$(feed last_error)" ] || fail "an old fault: $(feed last_error)"
 echo "the list file: replaced, half, gone, marked, bad, moved, cancelled"

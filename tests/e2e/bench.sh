@@ -50,9 +50,9 @@ move() {
 	stop "$listener"
 }
 # The agent with an empty cache under a folder: from the list being read to
-# the study being ready, by its log. It asks, lists the instances, fetches,
-# checks, indexes and makes them durable. A new folder each time: ext4 is slow
-# where files were just deleted. prefetch FOLDER ARCHIVE-TITLE PORT
+# the study being ready, by its log; since the first object's file was written,
+# to first.txt. A new folder each time: ext4 is slow where files were just
+# deleted. prefetch FOLDER ARCHIVE-TITLE PORT
 prefetch() {
 	STATE=$(mktemp -d "$1/state.XXXXXX")
 	configure <<END
@@ -63,14 +63,24 @@ END
 	start_agent
 	until_ok 120 grep -q study.ready "$T/agent.log"
 	stop "$AGENT_PID"
-	python3 -c 'import datetime, sys
+	python3 -c 'import datetime, os, sys
 at = {}
 for line in open(sys.argv[1]):
     word = line.split()
-    at.setdefault(word[2], datetime.datetime.fromisoformat(word[0][:-1]))
-if "prefetch.study.ready" in at:
-    print("%.4f" % (at["prefetch.study.ready"] -
-                    at["schedule.list.read"]).total_seconds())' "$T/agent.log"
+    t = datetime.datetime.fromisoformat(word[0][:-1] + "+00:00")
+    at.setdefault(word[2], t.timestamp())
+ready = at.get("prefetch.study.ready")
+if ready:
+    print("%.4f" % (ready - at["schedule.list.read"]))
+    first = min(os.stat(os.path.join(d, f)).st_mtime
+                for d, _, files in os.walk(sys.argv[2])
+                for f in files if f.endswith(".dcm"))
+    print("%.4f" % (ready - first), file=open(sys.argv[3], "a"))
+' "$T/agent.log" "$STATE/cache" "$T/first.txt"
+}
+middle() {
+	sort -n | awk '{ v[NR] = $1 }
+		END { print (NR > 0 ? v[int((NR + 1) / 2)] : "failed") }'
 }
 median() { # median RUNS COMMAND...
 	runs=$1
@@ -79,8 +89,7 @@ median() { # median RUNS COMMAND...
 	while [ "$i" -lt "$runs" ]; do
 		"$@"
 		i=$((i + 1))
-	done | sort -n | awk '{ v[NR] = $1 }
-		END { print (NR > 0 ? v[int((NR + 1) / 2)] : "failed") }'
+	done | middle
 }
 
 # --- the table
@@ -130,28 +139,30 @@ $N MR images, $((BYTES / 1000000)) MB, loopback; each line the median of $RUNS \
 runs or what it says.
 $(cpu), $(getconf _NPROCESSORS_ONLN) cores, $(uname -sr), \
 $(date '+%Y-%m-%d %H:%M'), load $(load)
-x = that line's time against the first of its block (smaller is faster).
+x = time by that of the nearest line above with x 1.00.
 
                                               seconds images/s    MB/s
 END
-heading "Prefetch: from the theatre list to ready, empty cache. The archive is
-dcmqrscp, then Orthanc; against a raw C-GET client that discards all."
-QR_RAW=$(median "$RUNS" raw PACS "$QR_PORT")
-OR_RAW=$(median "$RUNS" raw ORTHANC "$OR_PORT")
-row "raw client from dcmqrscp" "$QR_RAW" "$QR_RAW"
-row "understudy from it, cache in memory" \
-	"$(median "$RUNS" prefetch "$SHM" PACS "$QR_PORT")" "$QR_RAW"
-row "understudy from it, cache on this disk" \
-	"$(median "$RUNS" prefetch "$T" PACS "$QR_PORT")" "$QR_RAW"
-row "raw client from Orthanc" "$OR_RAW" "$OR_RAW"
-row "understudy from it, cache in memory" \
-	"$(median "$RUNS" prefetch "$SHM" ORTHANC "$OR_PORT")" "$OR_RAW"
-row "understudy from it, cache on this disk" \
-	"$(median "$RUNS" prefetch "$T" ORTHANC "$OR_PORT")" "$OR_RAW"
+heading "Prefetch with an empty cache, from the list to ready: asks, lists the
+instances, fetches, checks, indexes, makes durable. x against the raw client."
+from() { # from NAME TITLE PORT
+	ref=$(median "$RUNS" raw "$2" "$3")
+	row "raw C-GET client that discards, $1" "$ref" "$ref"
+	row "understudy from it, cache in memory" \
+		"$(median "$RUNS" prefetch "$SHM" "$2" "$3")" "$ref"
+	rm -rf "$SHM"/state.* "$T/first.txt"
+	row "understudy from it, cache on disk" \
+		"$(median "$RUNS" prefetch "$T" "$2" "$3")" "$ref"
+	row "  of that, from its first object to ready" \
+		"$(middle <"$T/first.txt")" "$ref"
+}
+from Orthanc ORTHANC "$OR_PORT"
+from dcmqrscp PACS "$QR_PORT"
 
 start_agent # on the last cache, to serve from it
 wait_case bench ready
-heading "C-GET to the same raw client. The peers run with TCP_NODELAY=1."
+heading "C-GET to the same raw client, x against understudy. The peers run with
+TCP_NODELAY=1, at their best."
 OURS=$(median "$RUNS" raw UNDERSTUDY "$NODE_PORT")
 row "from understudy" "$OURS" "$OURS"
 row "from dcmqrscp" "$(median "$RUNS" raw PACS "$QR_PORT")" "$OURS"

@@ -7,10 +7,14 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -199,6 +203,47 @@ test_client_nobody_there_is_a_network_error(void **state)
 	buf_done(&b);
 }
 
+/* In a child that is nobody: everything is open to root. */
+static int
+ask_as_nobody(const char *path)
+{
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct http_ask ask = {.socket = path,
+		    .url = "http://localhost/", .timeout_ms = PATIENCE_MS};
+		struct buf b;
+		struct err e = {.code = ERR_NONE};
+		int status;
+		buf_init(&b, 100);
+		if (geteuid() == 0 && setuid(65534) != 0)
+			_exit(9);
+		if (http_exchange(&ask, &b, &status, &e) == 0)
+			_exit(8);
+		_exit(e.sys != EACCES ? 1 : strstr(e.msg, "not allowed to "
+		    "reach '/tmp/") == NULL ? 2 : 0);
+	}
+	int rc = 0;
+	assert_int_equal(waitpid(pid, &rc, 0), pid);
+	return WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;
+}
+
+static void
+test_client_closed_folder_is_not_taken_for_nobody(void **state)
+{
+	(void)state; /* none */
+	char dir[] = "/tmp/test_client.XXXXXX", path[64];
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/control.sock", dir);
+	assert_int_equal(chmod(dir, 0), 0);
+
+	int closed = ask_as_nobody(path);
+
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(closed, 0);
+	assert_int_equal(ask_as_nobody(path), 1); /* not there at all */
+}
+
 static void
 test_client_query_values_are_escaped(void **state)
 {
@@ -293,6 +338,8 @@ main(void)
 	    cmocka_unit_test(test_client_redirect_is_not_followed),
 	    cmocka_unit_test(test_client_faults_have_their_code),
 	    cmocka_unit_test(test_client_nobody_there_is_a_network_error),
+	    cmocka_unit_test(
+	        test_client_closed_folder_is_not_taken_for_nobody),
 	    cmocka_unit_test(test_client_query_values_are_escaped),
 	    cmocka_unit_test(test_client_events_survive_any_chunks),
 	    cmocka_unit_test(test_client_events_end_when_the_reader_wants),

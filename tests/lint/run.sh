@@ -17,11 +17,15 @@ export B
 # what lies in the build folder of the flavour, for the end-to-end tests
 export PROG CLI
 
+# a test that hangs is a failure, not the end of the day
+limit=""
+command -v timeout >/dev/null && limit="timeout 240"
+
 unit() {
 	# shellcheck disable=SC2231 # a pattern on purpose
 	for src in tests/${only:-*}/test_*.c; do
 		t="$B/${src%.c}"
-		if "$t" >"$log" 2>&1; then
+		if $limit "$t" >"$log" 2>&1; then
 			n=$(grep -c '^\[       OK' "$log")
 			s=$(grep -c '^\[  SKIPPED' "$log")
 			passed=$((passed + n))
@@ -40,7 +44,7 @@ unit() {
 e2e() {
 	for t in tests/e2e/[0-9]*"$only"*.sh; do
 		from=$(date +%s)
-		sh "$t" >"$log" 2>&1
+		$limit sh "$t" >"$log" 2>&1
 		code=$?
 		took=$(($(date +%s) - from))
 		case $code in

@@ -8,8 +8,10 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "main/command.h"
@@ -44,7 +46,7 @@
 
 struct canned {
 	const char *method_path; /* "GET /api/status" */
-	int status; /* -1 = nobody answers */
+	int status; /* -1 = nobody answers, -2 = we may not ask */
 	const char *body;
 };
 
@@ -52,6 +54,7 @@ struct desk {
 	struct command c;
 	const struct canned *canned; /* ends in NULL */
 	char asked[500]; /* every request, a blank before each */
+	char socket[200]; /* the last one asked */
 	char out[16384], err[2048];
 	const char *events[4];
 };
@@ -66,9 +69,15 @@ fake_ask(void *ctx, const struct http_ask *a, struct buf *body,
 	(void)snprintf(key, sizeof(key), "%s %s", a->post ? "POST" : "GET",
 	    a->url + strlen("http://localhost"));
 	(void)snprintf(d->asked + at, sizeof(d->asked) - at, " %s", key);
+	(void)str_copy(d->socket, sizeof(d->socket), a->socket);
 	for (const struct canned *k = d->canned; k->method_path != NULL; k++) {
 		if (!str_eq(k->method_path, key))
 			continue;
+		if (k->status == -2) {
+			(void)err_set(e, ERR_NET, 0, "not allowed");
+			e->sys = EACCES;
+			return -1;
+		}
 		if (k->status < 0)
 			break;
 		buf_add_str(body, k->body);
@@ -148,6 +157,8 @@ static const struct canned night[] = {
 	    "\"matched 'cardiac'\"]},{\"study_uid\":\"1.2.4\",\"kind\":"
 	    "\"no\",\"reasons\":[\"too old\"]}]}"},
 	{"GET /api/why?case=1.2.3", 404, "{\"error\":\"not known\"}"},
+	{"GET /api/why?case=N%1B", 404, "{\"error\":\"not known\"}"},
+	{"GET /api/why?study=N%1B", 404, "{\"error\":\"not known\"}"},
 	{"GET /api/why?study=1.2.3", 200, "{\"study\":\"1.2.3\",\"state\":"
 	    "\"ready\",\"reason\":\"\",\"cases\":[{\"id\":\"C1\",\"start\":"
 	    "\"2026-11-25T08:00:00+01:00\",\"kind\":\"wanted\",\"reasons\":"
@@ -207,7 +218,7 @@ test_command_status_is_one_glance(void **state)
 	assert_int_equal(run(d, night, "status"), 0);
 
 	assert_string_equal(d->out,
-	    "Theatre 6: 1 of 2 cases ready\n"
+	    "Theatre 6: 1 of 2 cases ready, 1 fetching\n"
 	    "\n"
 	    "08:00 Wed 25 Nov ◐ fetching  Mitral valve repair with a very "
 	    "long name that can…\n"
@@ -223,6 +234,103 @@ test_command_status_is_one_glance(void **state)
 	    "List      ● ok      list (file)                 last read "
 	    "22:50 Tue 24 Nov\n"
 	    "OsiriX    enter AE title UNDERSTUDY at 127.0.0.1:11113\n");
+}
+
+static void
+test_command_remedy_can_be_pasted(void **state)
+{
+	struct desk *d = *state;
+	static const struct canned refused[] = {
+		{"GET /api/status", 200, "{" AGENT "," HOUSE "," PEERS ","
+		    COUNTS(0, 0, 0, 0) ",\"refused\":[{\"calling\":\"OW\","
+		    "\"address\":\"192.0.2.2\",\"time\":"
+		    "\"2026-11-25T06:29:00+01:00\",\"reason\":\"unlisted\","
+		    "\"remedy\":\"[viewer \\\"OW\\\"]\\nae_title = OW\\n"
+		    "host = 192.0.2.2\\nport = 11112\"},{\"calling\":\"OW\","
+		    "\"address\":\"127.0.0.1\",\"time\":"
+		    "\"2026-11-25T06:29:00+01:00\",\"reason\":\"another\","
+		    "\"remedy\":\"in the viewer: X\"}]}"},
+		{"GET /api/cases", 200, "[]"}, {NULL, 0, NULL}};
+
+	assert_int_equal(run(d, refused, "status"), 0);
+
+	assert_non_null(strstr(d->out,
+	    "Refused   OW from 192.0.2.2, 06:29 Wed 25 Nov: unlisted\n"
+	    "          to let it in, add to the configuration:\n"
+	    "            [viewer \"OW\"]\n"
+	    "            ae_title = OW\n"
+	    "            host = 192.0.2.2\n"
+	    "            port = 11112\n"
+	    "Refused   OW from 127.0.0.1, 06:29 Wed 25 Nov: another\n"
+	    "          to let it in: in the viewer: X\n"));
+}
+
+/* A configuration file of the house, with ${text} in it. */
+static void
+make_conf(char *path, const char *text)
+{
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+test_command_socket_is_found_by_the_houses_configuration(void **state)
+{
+	struct desk *d = *state;
+	static const struct {
+		const char *text, *words, *socket, *told;
+	} rows[] = {
+		{"[agent]\ntheatre = T\nstate_dir = /x/y\n", "cases",
+		    "/x/y/control.sock", ""},
+		{"[agent]\ntheatre = T\nstate_dir = /x/y\n", "-S /s cases",
+		    "/s", ""},
+		{"[agent]\ntheatre = T\n[node]\nread_through = yes\n",
+		    "cases", COMMAND_SOCKET, ""},
+		{"[agent]\nstate_dir = /x/y\n", "cases", COMMAND_SOCKET,
+		    "theatre: want names"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char path[] = "/tmp/test_command.XXXXXX";
+		make_conf(path, rows[i].text);
+		d->c = (struct command){.house_path = path};
+		assert_int_equal(run(d, night, rows[i].words), 0);
+		assert_string_equal(d->socket, rows[i].socket);
+		assert_non_null(strstr(d->err, rows[i].told));
+		assert_true(rows[i].told[0] != '\0' || d->err[0] == '\0');
+		assert_int_equal(unlink(path), 0);
+	}
+	d->c = (struct command){.house_path = "/nowhere/at/all"};
+	assert_int_equal(run(d, night, "cases"), 0);
+	assert_string_equal(d->socket, COMMAND_SOCKET);
+}
+
+static void
+test_command_that_may_not_ask_says_so(void **state)
+{
+	struct desk *d = *state;
+	static const struct canned closed[] = {
+		{"GET /api/status", -2, NULL}, {NULL, 0, NULL}};
+
+	assert_int_equal(run(d, closed, "status"), 1);
+	assert_string_equal(d->err, "understudy: not allowed\n");
+	assert_int_equal(run(d, closed, "check"), 3);
+	assert_string_equal(d->out, "UNDERSTUDY UNKNOWN - not allowed\n");
+}
+
+static void
+test_command_unknown_id_is_named(void **state)
+{
+	struct desk *d = *state;
+
+	assert_int_equal(run(d, night, "show NOPE"), 1);
+	assert_string_equal(d->err, "understudy: want the id of a known case "
+	    "or study, have 'NOPE'\n");
+	assert_int_equal(run(d, night, "why N\033"), 1);
+	assert_string_equal(d->err, "understudy: want the id of a known case "
+	    "or study, have 'N\\x1b'\n");
 }
 
 static void
@@ -329,7 +437,8 @@ test_command_check_follows_the_contract(void **state)
 		    d->out + strlen(d->out));
 	}
 	assert_string_equal(d->out, "UNDERSTUDY CRITICAL - Theatre 6: 0 of 1 "
-	    "case ready; case not ready: C1 at 06:00 Wed 25 Nov (failed) | "
+	    "case ready, 1 failed; case not ready: C1 at 06:00 Wed 25 Nov "
+	    "(failed) | "
 	    "cases=1 ready=0 fetching=0 queued=0 failed=1 none=0 "
 	    "cache=13000000000B;;;0;200000000000\n");
 }
@@ -366,92 +475,10 @@ test_command_watch_paints_a_bar_for_each_study(void **state)
 	int rc = run(d, night, "watch");
 
 	assert_int_equal(rc, 1); /* the stream ended and nobody looks */
-	assert_non_null(strstr(d->out, "Theatre 6: 1 of 2 cases ready\n"
-	    "06:30 Wed 25 Nov\n\n"));
+	assert_non_null(strstr(d->out, "Theatre 6: 1 of 2 cases ready, 1 "
+	    "fetching\n06:30 Wed 25 Nov\n\n"));
 	assert_non_null(strstr(d->out, "██▌·······"));
 	assert_non_null(strstr(d->out, "128/512"));
-}
-
-static void
-test_command_outside_text_cannot_move_the_cursor(void **state)
-{
-	(void)state; /* none */
-	static const struct {
-		const char *in, *want;
-	} rows[] = {
-		{"plain", "plain"}, {"M\xC3\xBCller", "M\xC3\xBCller"},
-		{"a\033[2Jb", "a?[2Jb"}, {"a\nb\rc\td", "a?b?c?d"},
-		{"x\x7F", "x?"}, {"\xC2\x9B" "31m", "?31m"},
-		{"\xE2\x80\xAE" "evil", "?evil"}, {"\xFF\xFE", "??"},
-		{"\xE2\x80\xA8", "?"}, {"", ""},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char clean[64];
-		assert_string_equal(term_clean(clean, sizeof(clean),
-		    rows[i].in), rows[i].want);
-	}
-}
-
-static void
-test_command_clean_text_is_always_whole_utf8(void **state)
-{
-	(void)state; /* none */
-	uint32_t seed = 6;
-
-	for (unsigned round = 0; round < 1000; round++) {
-		char in[32], out[24];
-		for (size_t i = 0; i < sizeof(in) - 1; i++) {
-			seed = seed * 1664525u + 1013904223u;
-			in[i] = (char)(seed >> 24 | 1);
-		}
-		in[seed % 31] = '\0';
-		in[31] = '\0';
-		(void)term_clean(out, 1 + seed % 23, in);
-		assert_true(str_is_utf8(out, strlen(out)));
-		for (const char *p = out; *p != '\0'; p++)
-			assert_true((unsigned char)*p >= 0x20 && *p != 0x7F);
-	}
-}
-
-static void
-test_command_times_read_like_a_clock(void **state)
-{
-	(void)state; /* none */
-	static const struct {
-		const char *iso, *want;
-		int64_t utc;
-	} rows[] = {
-		{"2026-11-25T08:00:00+01:00", "08:00 Wed 25 Nov", 1795590000},
-		{"2026-11-25T07:00:00Z", "07:00 Wed 25 Nov", 1795590000},
-		{"2026-11-25T01:30:00-05:30", "01:30 Wed 25 Nov", 1795590000},
-		{"1970-01-01T00:00:00+00:00", "00:00 Thu 1 Jan", 0},
-		{"", "never", 0}, {"soon", "?", 0},
-		{"2026-13-25T08:00:00+01:00", "?", 0},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char text[40];
-		assert_string_equal(term_when(text, sizeof(text), rows[i].iso),
-		    rows[i].want);
-		assert_int_equal(term_utc(rows[i].iso), rows[i].utc);
-	}
-}
-
-static void
-test_command_names_read_like_names(void **state)
-{
-	(void)state; /* none */
-	static const char *const rows[][2] = {
-		{"DOE^JANE", "DOE, JANE"}, {"DOE^JANE^Q^Dr", "DOE, JANE"},
-		{"Doe, Jane", "Doe, Jane"}, {"DOE", "DOE"}, {"", ""},
-		{"YAMADA^TARO=\xE5\xB1\xB1", "YAMADA, TARO"}};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char text[80];
-		assert_string_equal(term_person(text, sizeof(text),
-		    rows[i][0]), rows[i][1]);
-	}
 }
 
 int
@@ -461,6 +488,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_command_verbs_ask_and_exit_as_told),
 	    TEST(test_command_status_is_one_glance),
+	    TEST(test_command_remedy_can_be_pasted),
+	    TEST(test_command_socket_is_found_by_the_houses_configuration),
+	    TEST(test_command_that_may_not_ask_says_so),
+	    TEST(test_command_unknown_id_is_named),
 	    TEST(test_command_no_line_is_over_eighty_columns),
 	    TEST(test_command_colour_only_when_wanted),
 	    TEST(test_command_json_is_what_the_agent_says),
@@ -469,10 +500,6 @@ main(void)
 	    TEST(test_command_check_follows_the_contract),
 	    TEST(test_command_check_warns_of_peers),
 	    TEST(test_command_watch_paints_a_bar_for_each_study),
-	    TEST(test_command_outside_text_cannot_move_the_cursor),
-	    TEST(test_command_clean_text_is_always_whole_utf8),
-	    TEST(test_command_times_read_like_a_clock),
-	    TEST(test_command_names_read_like_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,7 @@ setup(void **state)
 	f->in.ctx = f;
 	(void)str_copy(f->k.study_uid, UID_SIZE, STUDY); /* short */
 	(void)str_copy(f->k.ae_title, sizeof(f->k.ae_title), "PACS");
+	f->k.by_move = true;
 	(void)str_copy(f->taken_from, sizeof(f->taken_from), "PACS");
 	f->k.lines = f->lines;
 	f->k.n_lines = 2;

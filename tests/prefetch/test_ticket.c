@@ -53,6 +53,7 @@ setup(void **state)
 	tickets_init(&f->t);
 	(void)str_copy(f->k.study_uid, UID_SIZE, "1.2"); /* short */
 	(void)str_copy(f->k.ae_title, sizeof(f->k.ae_title), "PACS");
+	f->k.by_move = true;
 	for (unsigned i = 0; i < LINES; i++) {
 		char uid[UID_SIZE];
 		(void)snprintf(uid, sizeof(uid), "1.2.3.%u", LINES - i);
@@ -86,7 +87,7 @@ test_ticket_find_table(void **state)
 	} rows[] = {
 	    {"listed, from its archive", "PACS", "1.2.3.1", true},
 	    {"the last one", "PACS", "1.2.3.5", true},
-	    {"listed, from anybody", NULL, "1.2.3.3", true},
+	    {"another listed one", "PACS", "1.2.3.3", true},
 	    {"from another archive", "OTHER", "1.2.3.3", false},
 	    {"from nobody", "", "1.2.3.3", false},
 	    {"another case of letters", "pacs", "1.2.3.3", false},
@@ -115,7 +116,7 @@ test_ticket_of_two_archives_is_found_by_title(void **state)
 	struct ticket_line line;
 	set_line(&line, "1.2.3.3");
 	struct ticket other = {.lines = &line, .n_lines = 1,
-	    .ae_title = "OTHER"};
+	    .ae_title = "OTHER", .by_move = true};
 	ticket_open(&f->t, &other);
 	assert_int_equal(tickets_open(&f->t), 2);
 

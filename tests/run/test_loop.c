@@ -25,7 +25,6 @@ struct fix {
 	struct loop_io *io[2];
 	struct loop_timer *timer[3];
 	struct loop_signal *sig;
-	struct loop_watch *watch;
 	int fd[2][2];
 	int64_t uptime_ns, continuous_ns, utc_ms;
 	unsigned n; /* calls counted */
@@ -234,45 +233,6 @@ test_loop_sigpipe_is_ignored(void **state)
 }
 
 static void
-on_watch(void *ctx)
-{
-	struct fix *f = ctx;
-	f->n++;
-	loop_watch_stop(&f->watch);
-	loop_stop(f->l);
-}
-
-static void
-on_alarm(void *ctx)
-{
-	struct fix *f = ctx;
-	f->timer[0] = NULL;
-	loop_stop(f->l);
-}
-
-static void
-test_loop_watch_tells_that_a_file_appeared(void **state)
-{
-	struct fix *f = *state;
-	char path[] = "/tmp/understudy-loop-XXXXXX";
-	int fd = mkstemp(path);
-	assert_true(fd >= 0);
-	(void)close(fd); /* nothing was written */
-	assert_int_equal(unlink(path), 0);
-	f->watch = loop_watch_start(f->l, path, on_watch, f);
-	f->timer[0] = loop_timer_start(f->l, 10 * 1000, on_alarm, f);
-
-	FILE *made = fopen(path, "wx");
-	assert_non_null(made);
-	(void)fclose(made); /* nothing was written */
-	loop_run(f->l);
-
-	assert_int_equal(f->n, 1);
-	assert_null(f->watch);
-	assert_int_equal(unlink(path), 0);
-}
-
-static void
 on_letter(struct fix *f, char letter)
 {
 	size_t n = strlen(f->order);
@@ -320,7 +280,6 @@ test_loop_free_runs_what_is_posted_and_what_that_posts(void **state)
 	struct fix *f = *state;
 	loop_post(f->l, on_a, f);
 	(void)loop_timer_start(f->l, 0, on_c, f); /* left to loop_free */
-	(void)loop_watch_start(f->l, "/", on_c, f); /* left as well */
 	(void)loop_io_start(f->l, f->fd[0][0], LOOP_READ, on_read, f); /* too */
 
 	loop_free(&f->l);
@@ -339,7 +298,7 @@ post_many(void *arg)
 	for (int i = 0; i < POSTS; i++)
 		loop_post(f->l, on_count, f);
 	loop_post(f->l, on_count, f);
-	return loop_is_here(f->l) ? arg : NULL;
+	return NULL;
 }
 
 static void
@@ -354,11 +313,8 @@ test_loop_posts_of_threads_all_arrive(void **state)
 		loop_poll(f->l);
 
 	for (int i = 0; i < POSTERS; i++) {
-		void *was_here = NULL;
-		assert_int_equal(pthread_join(t[i], &was_here), 0);
-		assert_null(was_here);
+		assert_int_equal(pthread_join(t[i], NULL), 0);
 	}
-	assert_true(loop_is_here(f->l));
 	assert_int_equal(f->n, POSTERS * (POSTS + 1));
 }
 
@@ -531,7 +487,6 @@ main(void)
 	    T(test_loop_timer_fires_once),
 	    T(test_loop_signal_arrives_on_the_loop),
 	    T(test_loop_sigpipe_is_ignored),
-	    T(test_loop_watch_tells_that_a_file_appeared),
 	    T(test_loop_posts_run_in_order_and_new_ones_after),
 	    T(test_loop_free_runs_what_is_posted_and_what_that_posts),
 	    T(test_loop_posts_of_threads_all_arrive),

@@ -17,6 +17,7 @@
 #define JOBS 1000
 
 struct fix {
+	pthread_t home; /* the loop is run here */
 	struct loop *l;
 	struct pool *p;
 	/* shared, under lock */
@@ -93,7 +94,7 @@ on_done(struct job *j)
 	struct task *t = (struct task *)j;
 	t->dones++;
 	t->f->n_done++;
-	if (!loop_is_here(t->f->l))
+	if (!pthread_equal(t->f->home, pthread_self()))
 		t->f->away = true;
 	if (t->then != NULL)
 		pool_submit(t->f->p, &t->then->job);
@@ -147,6 +148,7 @@ setup(void **state)
 	n_worked = 0;
 	lock_init(&f.lock);
 	cond_init(&f.changed);
+	f.home = pthread_self();
 	f.l = loop_new(&e);
 	if (f.l != NULL)
 		f.p = pool_new(f.l, "test", 4, &e);

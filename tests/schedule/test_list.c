@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file of a theatre list: what becomes of it while it is watched. */
+/* The file of a theatre list: what becomes of it while it is looked at. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,17 +7,19 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "schedule/list.h"
+#include "schedule/list_priv.h"
 
 #define HEAD \
 	"case_id,start,end,room,patient_id,issuer,patient_name,birth_date," \
@@ -319,6 +321,133 @@ test_list_may_be_stopped_by_its_owner_when_told(void **state)
 	assert_null(f->list);
 }
 
+/* The loop's own second; the test waits for what comes of it. */
+static void
+test_list_change_is_seen_without_being_asked(void **state)
+{
+	struct feed *f = *state;
+	write_list(f, HEAD ROW_7);
+	start(f);
+
+	write_list(f, HEAD ROW_8);
+	while (f->told < 2) {
+		loop_poll(f->loop);
+		(void)poll(NULL, 0, 5);
+	}
+
+	assert_string_equal(f->first, "8");
+}
+
+static void
+test_list_other_size_time_or_inode_is_another_file(void **state)
+{
+	const struct timespec times[] = { { 7, 500 }, { 7, 500 } };
+	const struct timespec later[] = { { 7, 501 }, { 7, 501 } };
+	struct feed *f = *state;
+	struct list_stamp was, is;
+	char old[128];
+	struct err e;
+	(void)snprintf(old, sizeof(old), "%s/old", f->dir);
+	write_list(f, HEAD ROW_7);
+	assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+	assert_int_equal(list_stat(f->path, &was, &e), 0);
+
+	write_list(f, HEAD ROW_7);
+	assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+	assert_int_equal(list_stat(f->path, &is, &e), 0);
+	assert_true(list_is_same(&was, &is));
+
+	assert_int_equal(utimensat(AT_FDCWD, f->path, later, 0), 0);
+	assert_int_equal(list_stat(f->path, &is, &e), 0);
+	assert_false(list_is_same(&was, &is));
+
+	write_list(f, HEAD ROW_8);
+	assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+	assert_int_equal(list_stat(f->path, &is, &e), 0);
+	assert_false(list_is_same(&was, &is));
+
+	assert_int_equal(rename(f->path, old), 0); /* keeps its inode */
+	write_list(f, HEAD ROW_7);
+	assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+	assert_int_equal(list_stat(f->path, &is, &e), 0);
+	assert_int_equal(unlink(old), 0);
+	assert_false(list_is_same(&was, &is));
+}
+
+static void
+test_list_skipped_rows_are_told_while_it_is_ok(void **state)
+{
+	struct feed *f = *state;
+	write_list(f, HEAD ROW_7 "8,9 o'clock,,TH6,P80,,,,,,,\n" "9,,TH6\n");
+
+	start(f);
+
+	assert_int_equal(list_state(f->list), LIST_OK);
+	assert_int_equal(f->n, 1);
+	assert_string_equal(list_last_error(f->list), "2 rows skipped; line 3,"
+	    " column 3: start: want ISO 8601, have '9 a'aaaaa'");
+
+	look(f); /* the same again */
+	assert_non_null(strstr(list_last_error(f->list), "2 rows skipped"));
+
+	write_list(f, HEAD ROW_7 "9,,TH6\n");
+	look(f);
+	assert_string_equal(list_last_error(f->list),
+	    "1 row skipped; line 3, column 1: row: want 12 fields, have 3");
+
+	write_list(f, HEAD ROW_7);
+	look(f);
+	assert_string_equal(list_last_error(f->list), "");
+}
+
+/* a disk that hangs: the worker is held, the loop is not */
+struct gate {
+	struct job job; /* first */
+	atomic_bool open;
+};
+
+static void
+gate_work(struct job *j)
+{
+	while (!atomic_load(&((struct gate *)j)->open))
+		(void)poll(NULL, 0, 1);
+}
+
+static void
+gate_done(struct job *j)
+{
+	(void)j; /* its owner has it */
+}
+
+static void
+test_list_without_an_answer_is_stale_until_it_comes(void **state)
+{
+	struct feed *f = *state;
+	struct gate g = { .job = { .work = gate_work, .done = gate_done } };
+	write_list(f, HEAD ROW_7);
+	start(f);
+	pool_submit(f->pool, &g.job);
+
+	list_look(f->list);
+	f->now_ns += 29 * CLOCK_S;
+	list_look(f->list);
+	assert_int_equal(list_state(f->list), LIST_OK);
+	f->now_ns += 2 * CLOCK_S;
+	list_look(f->list);
+
+	assert_int_equal(list_state(f->list), LIST_STALE);
+	assert_string_equal(list_last_error(f->list),
+	    "read: want an answer within 30 s, have none");
+	assert_int_equal(f->logged, 1);
+
+	atomic_store(&g.open, true);
+	drive(f);
+
+	assert_int_equal(list_state(f->list), LIST_OK);
+	assert_string_equal(list_last_error(f->list), "");
+	assert_int_equal(f->told, 1);
+}
+
 int
 main(void)
 {
@@ -330,6 +459,10 @@ main(void)
 		T(test_list_half_written_file_has_five_seconds),
 		T(test_list_emptied_file_is_half_written_at_first),
 		T(test_list_that_is_no_file_is_refused),
+		T(test_list_change_is_seen_without_being_asked),
+		T(test_list_other_size_time_or_inode_is_another_file),
+		T(test_list_skipped_rows_are_told_while_it_is_ok),
+		T(test_list_without_an_answer_is_stale_until_it_comes),
 		T(test_list_may_be_stopped_while_it_is_read),
 		T(test_list_may_be_stopped_by_its_owner_when_told),
 	};

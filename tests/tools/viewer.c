@@ -167,7 +167,8 @@ get_split(const struct options *o, const char *study, struct tally *t,
     uint16_t *ret_status, struct err *e)
 {
 	struct assoc_proposal p[PDU_CONTEXTS_MAX];
-	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE, false};
+	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE,
+	    false};
 	for (unsigned round = 0;; round++) {
 		unsigned n = classes_round(NULL, 0, o->implicit ? "OT" : "MR",
 		    round, p + 1);
@@ -185,7 +186,8 @@ one_round(const struct options *o, const char *study, unsigned round,
     struct tally *t, uint16_t *ret_status, struct err *e)
 {
 	struct assoc_proposal p[PDU_CONTEXTS_MAX];
-	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE, false};
+	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE,
+	    false};
 	unsigned n = classes_round(NULL, 0, "MR", round, p + 1);
 	return get(o, p, n + 1, study, t, ret_status, e);
 }

@@ -48,8 +48,10 @@ test_report_status_is_what_the_contract_says(void **state)
 	    "\"list\",\"type\":\"file\",\"state\":\"ok\",\"last_event\":"
 	    "\"2026-11-24T23:49:23+01:00\",\"last_error\":\"\"}],"
 	    "\"transfers\":{\"active\":1,\"queued\":0},\"cases\":{\"total\":2,"
-	    "\"ready\":1,\"fetching\":0,\"queued\":0,\"failed\":1,\"none\":0},"
-	    "\"refused\":[{\"calling\":\"OSIRIX2\",\"address\":\"10.0.0.7\","
+	    "\"ready\":1,\"fetching\":0,\"queued\":0,\"failed\":1,\"none\":0,"
+	    "\"listed\":2},\"cases_elsewhere\":1,\"rooms_elsewhere\":["
+	    "\"Theatre 6\"],\"refused\":[{\"calling\":\"OSIRIX2\","
+	    "\"address\":\"10.0.0.7\","
 	    "\"reason\":\"unknown\",\"remedy\":\"[viewer \\\"x\\\"]\","
 	    "\"time\":\"2026-11-24T23:50:23+01:00\",\"times\":3}]}");
 }
@@ -68,6 +70,54 @@ test_report_cancelled_case_does_not_count(void **state)
 	assert_int_equal(json_integer_value(json_object_get(cases, "failed")),
 	    0);
 	json_decref(o);
+}
+
+static void
+test_report_cases_of_other_rooms_are_counted_with_their_rooms(void **state)
+{
+	struct world *w = *state;
+	struct casefile f[10];
+	for (unsigned i = 0; i < 10; i++) {
+		char id[8];
+		(void)snprintf(id, sizeof(id), "X%u", i);
+		f[i] = a_case(id, i == 9 ? NOW - 3 * 86400 : EIGHT, "DOE^J");
+		(void)snprintf(f[i].room, sizeof(f[i].room), "OP %u", i / 2);
+	}
+	(void)str_copy(f[0].room, sizeof(f[0].room), "\xFF");
+	f[8].room[0] = '\0';
+	board_set_cases(w->board, "list", f, 10, NOW);
+
+	json_t *o = report_status(&w->desk, &w->facts);
+
+	json_t *rooms = json_object_get(o, "rooms_elsewhere");
+	assert_int_equal(json_integer_value(json_object_get(o,
+	    "cases_elsewhere")), 9); /* not C1, C2, OTHER, gone; not X9 */
+	assert_int_equal(json_array_size(rooms), 5);
+	assert_string_equal(json_string_value(json_array_get(rooms, 0)),
+	    "\\xff");
+	assert_string_equal(json_string_value(json_array_get(rooms, 4)),
+	    "OP 3");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(o,
+	    "cases"), "listed")), 2); /* gone from the list, still shown */
+	json_decref(o);
+}
+
+static void
+test_report_address_is_one_that_the_viewer_here_reaches(void **state)
+{
+	struct world *w = *state;
+	static const char *const rows[][2] = {
+		{"0.0.0.0:104", "127.0.0.1:104"}, {"[::]:104", "127.0.0.1:104"},
+		{"192.0.2.1:104", "192.0.2.1:104"}, {"[::1]:104", "[::1]:104"},
+		{"", ""}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		w->facts.node_address = rows[i][0];
+		json_t *o = report_status(&w->desk, &w->facts);
+		assert_string_equal(json_string_value(json_object_get(
+		    json_object_get(o, "node"), "address")), rows[i][1]);
+		json_decref(o);
+	}
 }
 
 static void
@@ -114,6 +164,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_report_status_is_what_the_contract_says),
 	    TEST(test_report_cancelled_case_does_not_count),
+	    TEST(test_report_cases_of_other_rooms_are_counted_with_their_rooms),
+	    TEST(test_report_address_is_one_that_the_viewer_here_reaches),
 	    TEST(test_report_facts_left_empty_are_told_as_empty),
 	    TEST(test_events_one_event_is_one_line_of_data),
 	};
