@@ -5,13 +5,19 @@
 # - an identifier with a wildcard or a backslash is never asked for;
 # - where only the identifier can be compared the study is fetched and marked,
 #   and held with strict_identity;
-# - a corrected row sets it right, whatever another row says.
+# - a corrected row sets it right, whatever another row says;
+# - an archive whose answer agrees but whose objects are of somebody else:
+#   held, nothing kept, nothing shown;
+# - a study that was ready is shown no more when its row turns out wrong.
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 need python3 findscu curl
 phantom
 S1=$(awk '$2 == "CASE-1001" { c = 1; next } c && $1 == "wanted" {
 	print $2; exit }' "$T/hospital/expect.txt")
+B1=$(birth_of CASE-1001)
+B2=$(birth_of CASE-1002)
+B3=$(birth_of CASE-1003)
 NODE_PORT=$(port)
 start_archive "$T/hospital/dicom"
 configure <<END
@@ -19,9 +25,9 @@ archive ARCHIVE $AR_PORT c-get
 END
 at=$(in_hours 6)
 list <<END
-date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220727,x
-name,$at,Theatre 6,UD4100761,,"Bergström, Tobias",20170903,x
-issuer,$at,Theatre 6,UD4101108,OTHER-HOSPITAL,MARCHETTI^Giulia,20130928,x
+date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,19990909,x
+name,$at,Theatre 6,UD4100761,,"Bergström, Tobias",$B2,x
+issuer,$at,Theatre 6,UD4101108,OTHER-HOSPITAL,MARCHETTI^Giulia,$B3,x
 star,$at,Theatre 6,UD41*,,,,x
 mark,$at,Theatre 6,UD410023?,,,,x
 slash,$at,Theatre 6,UD4100237\\UD4100761,,,,x
@@ -58,7 +64,7 @@ api status | json "d['cache']['instances']" | grep -qx 0 ||
 # the identifier is known
 list <<END
 wrong,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220101,Closure of VSD
-date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220726,Closure of VSD
+date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,$B1,Closure of VSD
 only,$at,Theatre 6,UD4101108,,,,Fontan
 END
 wait_case date ready 30
@@ -87,7 +93,7 @@ configure <<END
 archive ARCHIVE $AR_PORT c-get
 END
 list <<END
-date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220726,Closure of VSD
+date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,$B1,Closure of VSD
 only,$at,Theatre 6,UD4101108,,,,Fontan
 END
 start_agent
@@ -95,4 +101,41 @@ wait_case date failed 20
 wait_case only failed 20
 says date 'birth date differs'
 says only 'identifier only'
+# the list and the archive's answers say one birth date, the objects another
+list <<END
+date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,19010101,Closure of VSD
+END
+until_ok 20 sh -c "curl -sf http://127.0.0.1:$WEB_PORT/api/cases |
+	grep -q 'another patient'" || fail "not held for its objects: $(api cases)"
+is_readiness date failed || fail "a stranger's study: $(readiness date)"
+[ "$(found "$S1")" -eq 0 ] || fail "a stranger's study is listed"
+[ "$(find "$STATE/cache" -name '*.dcm' | wc -l)" -eq 0 ] ||
+	fail "a stranger's objects were kept"
+
+# ready, then the row's birth date is corrected to another one
+stop "$AGENT_PID"
+stop "$AR_PID"
+start_archive "$T/hospital/dicom"
+STATE=$T/later
+mkdir -p "$STATE"
+PREFETCH=''
+configure <<END
+archive ARCHIVE $AR_PORT c-get
+END
+list <<END
+date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,$B1,Closure of VSD
+END
+start_agent
+wait_case date ready 30
+[ "$(found "$S1")" -eq 1 ] || fail "a ready study is not listed"
+list <<END
+date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,19990909,Closure of VSD
+END
+wait_case date failed 20
+[ "$(found "$S1")" -eq 0 ] || fail "a held study is listed"
+list <<END
+date,$at,Theatre 6,UD4100237,,LINDQVIST^Ebba,$B1,Closure of VSD
+END
+wait_case date ready 20
+[ "$(found "$S1")" -eq 1 ] || fail "a corrected study is not listed"
 echo "identity: held, never asked, marked and corrected"

@@ -12,6 +12,10 @@ S=$(awk '$2 == "CASE-1003" { c = 1; next } c { print $2; exit }' \
 	"$T/hospital/expect.txt")
 S2=$(awk '$2 == "CASE-1002" { c = 1; next } c { print $2; exit }' \
 	"$T/hospital/expect.txt")
+B1=$(birth_of CASE-1001)
+B2=$(birth_of CASE-1002)
+B3=$(birth_of CASE-1003)
+dashed() { echo "$1" | sed 's/\(....\)\(..\)\(..\)/\1-\2-\3/'; }
 NODE_PORT=$(port)
 start_archive --wrong-study --extra --only "$S" "$T/hospital/dicom"
 configure <<END
@@ -22,7 +26,7 @@ at=$(in_hours 6)
 	cat "$T/hospital/list.csv"
 	echo "held,$at,,Theatre 6,UD4100761,,OTHERNAME^Person,19990101,,x,,"
 	echo "star,$at,,Theatre 6,SECRETID*,,,,,x,,"
-	echo "row,LINDQVIST,,Theatre 6,UD4100237,,LINDQVIST^Ebba,20220726,,x,,"
+	echo "row,LINDQVIST,,Theatre 6,UD4100237,,LINDQVIST^Ebba,$B1,,x,,"
 } >"$T/list.csv"
 AGENT_FLAGS=-v
 start_agent
@@ -31,7 +35,7 @@ wait_case held failed 30
 cut_short() { study "$S" | grep -q '"incomplete"'; }
 until_ok 30 cut_short || fail "CASE-1003: $(not_ready)"
 getstudy UNDERSTUDY "$NODE_PORT" "$S2" "$T/get" || fail "no study is served"
-for q in "0010,0010=LINDQVIST*" "0010,0020=UD4100237" "0010,0030=20220726"; do
+for q in "0010,0010=LINDQVIST*" "0010,0020=UD4100237" "0010,0030=$B1"; do
 	findscu -S -aet VIEWER -aec UNDERSTUDY -k 0008,0052=STUDY -k "$q" \
 		-k 0020,000D 127.0.0.1 "$NODE_PORT" >/dev/null 2>&1
 done
@@ -55,8 +59,9 @@ curl -s "http://127.0.0.1:$WEB_PORT/metrics" >"$T/metrics.txt"
 	python3 tests/e2e/archive.py --list "$T/hospital/dicom" |
 		awk -F '\t' '{ print $1; print $2 }'
 	printf '%s\n' LINDQVIST Ebba OKONJO Tobias MARCHETTI^ Giulia \
-		OTHERNAME Person SECRETID 20220726 2022-07-26 20170903 \
-		2017-09-03 20130928 2013-09-28 19990101 Fallot Okafor \
+		OTHERNAME Person SECRETID 19990101 Fallot Okafor "$B1" \
+		"$B2" "$B3" "$(dashed "$B1")" "$(dashed "$B2")" \
+		"$(dashed "$B3")" \
 		Haverkamp ventricular cavopulmonary
 } | sort -u >"$T/words.txt"
 grep -aFn -f "$T/words.txt" "$T/agent.log" &&

@@ -259,6 +259,8 @@ phantom() {
 	awk '$1 == "unwanted" { print $2 }' "$T/hospital/expect.txt" \
 		>"$T/unwanted.txt"
 }
+# The birth date of a case's patient, YYYYMMDD: it moves with today's date.
+birth_of() { awk -F , -v id="$1" '$1 == id { print $8 }' "$T/hospital/list.csv"; }
 # A study by C-GET with DCMTK: getstudy TITLE PORT UID DIR
 getstudy() {
 	mkdir -p "$4"
