@@ -131,7 +131,8 @@ asan: ## unit tests under the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) FLAVOUR=asan check
 tsan: ## unit tests under the thread sanitizer
 	$(Q)$(MAKE) FLAVOUR=tsan check
-coverage: ## lines covered by the unit tests
+coverage: ## lines covered by the unit tests (needs lcov)
+	$(Q)command -v lcov >/dev/null || { echo "coverage: lcov is needed"; exit 2; }
 	$(Q)$(MAKE) FLAVOUR=cov check
 	$(Q)lcov -q -c -d build/cov/agent -o build/cov/all.info
 	$(Q)lcov --list build/cov/all.info | tail -n 80
