@@ -158,6 +158,10 @@ as_viewers() {
 	# its own listener, as Horos' C-MOVE has
 	move 0 "$in_series" 5 +P "$VIEWER_PORT" +xa -od "$T/moved" \
 		-k 0008,0052=SERIES -k "0020,000D=$S" -k "0020,000E=$R"
+	# one of two studies is not here: what is comes, and never success
+	listen="+xa"
+	move 69 21 5 -k 0008,0052=STUDY -k "0020,000D=$S\\9.9.9"
+	listen=
 	# nobody listens; a listener that refuses: A702, and no waiting
 	move 69 0 10 -k 0008,0052=STUDY -k "0020,000D=$S"
 	listen="--refuse"
