@@ -66,6 +66,16 @@ op_of(enum index_op_kind kind, const char *uid, const char *archive,
 	return op;
 }
 
+/* What is queued is written at once, without gathering; up to where. */
+static uint64_t
+hurry_locked(struct index *ix)
+{
+	lock_assert_held(&ix->lock);
+	ix->flush_seq = ix->put_seq;
+	cond_signal(&ix->more);
+	return ix->put_seq;
+}
+
 static void
 put(struct index *ix, struct index_op *op, bool may_wait)
 {
@@ -118,6 +128,12 @@ index_put_study(struct index *ix, const char *study_uid, bool ready,
 	op->flag = ready;
 	op->expected = expected;
 	put(ix, op, false);
+	if (ready)
+		return;
+	/* what viewers must see no more does not wait for company */
+	lock_acquire(&ix->lock);
+	hurry_locked(ix);
+	lock_release(&ix->lock);
 }
 
 void
@@ -172,10 +188,7 @@ int
 index_flush(struct index *ix, struct err *e)
 {
 	lock_acquire(&ix->lock);
-	uint64_t seq = ix->put_seq;
-	if (ix->flush_seq < seq)
-		ix->flush_seq = seq;
-	cond_signal(&ix->more);
+	uint64_t seq = hurry_locked(ix);
 	while (ix->done_seq < seq)
 		lock_wait(&ix->lock, &ix->done);
 	lock_release(&ix->lock);

@@ -75,7 +75,8 @@ bool index_has_failed(const struct index *ix, struct err *ret);
 void index_put_object(struct index *ix, const struct index_object *o);
 /* ${expected} instances are listed by the archive ${archive}; ready as told,
  * but never while fewer are held. The study's row must exist (an object was
- * put before), else no effect. */
+ * put before), else no effect. Not ready is written at once, for viewers must
+ * be shown it no more. */
 void index_put_study(struct index *ix, const char *study_uid, bool ready,
     unsigned expected, const char *archive);
 void index_put_kept(struct index *ix, const char *study_uid, bool kept);
