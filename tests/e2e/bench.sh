@@ -151,13 +151,15 @@ from() { # from NAME TITLE PORT
 	row "understudy from it, cache in memory" \
 		"$(median "$RUNS" prefetch "$SHM" "$2" "$3")" "$ref"
 	rm -rf "$SHM"/state.* "$T/first.txt"
-	row "understudy from it, cache on disk" \
-		"$(median "$RUNS" prefetch "$T" "$2" "$3")" "$ref"
+	DISK=$(median "$RUNS" prefetch "$T" "$2" "$3")
+	row "understudy from it, cache on disk" "$DISK" "$ref"
 	row "  of that, from its first object to ready" \
 		"$(middle <"$T/first.txt")" "$ref"
 }
 from Orthanc ORTHANC "$OR_PORT"
+OR_DISK=$DISK
 from dcmqrscp PACS "$QR_PORT"
+QR_DISK=$DISK
 
 start_agent # on the last cache, to serve from it
 wait_case bench ready
@@ -188,7 +190,15 @@ heading "C-GET by stock getscu +B, files in memory, both sides as installed:
 Nagle's algorithm and delayed acknowledgements stall each image by 40 ms."
 OURS=$(median "$RUNS" getstock UNDERSTUDY "$NODE_PORT")
 row "from understudy" "$OURS" "$OURS"
-row "from dcmqrscp (1 run)" "$(getstock PACS "$QR_PORT")" "$OURS"
-row "from Orthanc (1 run)" "$(getstock ORTHANC "$OR_PORT")" "$OURS"
+QR_STOCK=$(getstock PACS "$QR_PORT")
+OR_STOCK=$(getstock ORTHANC "$OR_PORT")
+row "from dcmqrscp (1 run)" "$QR_STOCK" "$OURS"
+row "from Orthanc (1 run)" "$OR_STOCK" "$OURS"
+
+heading "The prefetch onto the disk against that getscu from the same archive."
+row "understudy from dcmqrscp" "$QR_DISK" "$QR_DISK"
+row "stock getscu +B from it" "$QR_STOCK" "$QR_DISK"
+row "understudy from Orthanc" "$OR_DISK" "$OR_DISK"
+row "stock getscu +B from it" "$OR_STOCK" "$OR_DISK"
 echo
 echo "load at the end: $(load)"
