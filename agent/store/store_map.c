@@ -1,25 +1,110 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects in their place: opened, checked, mapped, removed. */
+#if defined(__linux__) && __has_include(<linux/openat2.h>)
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#endif
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <xxhash.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "store/store_priv.h"
 
+#ifdef _DARWIN_C_SOURCE
+#define st_mtim st_mtimespec
+#endif
 #define LARGE_BYTES ((size_t)1 << 20) /* from here on read ahead pays */
 #define META_AT 132 /* preamble and DICM */
 #define META_HEAD_BYTES 12 /* group length element, PS3.10 7.1 */
+
+#if defined(__linux__) && defined(__x86_64__)
+/* The same with the widest vectors that the CPU has, three times as fast; not
+ * every build of the library has them. xxh_x86dispatch.h */
+extern XXH128_hash_t XXH3_128bits_dispatch(const void *p, size_t n)
+    __attribute__((weak));
+extern XXH_errorcode XXH3_128bits_update_dispatch(XXH3_state_t *x,
+    const void *p, size_t n) __attribute__((weak));
+
+static XXH128_hash_t
+digest_of(const void *p, size_t n)
+{
+	return XXH3_128bits_dispatch != NULL ? XXH3_128bits_dispatch(p, n) :
+	    XXH3_128bits(p, n);
+}
+
+void
+store_digest_more(struct XXH3_state_s *x, const void *p, size_t n)
+{
+	if (XXH3_128bits_update_dispatch != NULL)
+		(void)XXH3_128bits_update_dispatch(x, p, n); /* see below */
+	else
+		(void)XXH3_128bits_update(x, p, n); /* fails for NULL only */
+}
+#else
+static XXH128_hash_t
+digest_of(const void *p, size_t n)
+{
+	return XXH3_128bits(p, n);
+}
+
+void
+store_digest_more(struct XXH3_state_s *x, const void *p, size_t n)
+{
+	(void)XXH3_128bits_update(x, p, n); /* fails for NULL only */
+}
+#endif
 
 void
 store_digest(uint8_t ret[STORE_DIGEST_BYTES], const void *p, size_t n)
 {
 	XXH128_canonical_t c;
-	XXH128_canonicalFromHash(&c, XXH3_128bits(p, n));
+	XXH128_canonicalFromHash(&c, digest_of(p, n));
 	memcpy(ret, c.digest, STORE_DIGEST_BYTES);
+}
+
+/* The file at "ab/cd/<64 hex>.dcm" by one call that follows no link on the
+ * way, where the system has such a call; else folder by folder. -1 with
+ * errno. */
+static int
+open_at_once(struct store *s, const char file[STORE_FILE_NAME])
+{
+	char path[STORE_FILE_NAME + 6];
+	(void)snprintf(path, sizeof(path), "%.2s/%.2s/%s", file, file + 2,
+	    file); /* fits */
+	if (store_sys_fails())
+		return -1;
+#ifdef O_NOFOLLOW_ANY
+	return openat(s->dir_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+	    O_NOFOLLOW_ANY);
+#elif defined(RESOLVE_NO_SYMLINKS)
+	struct open_how how = {.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+	    .resolve = RESOLVE_NO_SYMLINKS};
+	return (int)syscall(SYS_openat2, s->dir_fd, path, &how, sizeof(how));
+#else
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+static int
+open_by_steps(struct store *s, const uint8_t name[STORE_NAME_BYTES],
+    const char file[STORE_FILE_NAME], struct err *e)
+{
+	int shard = store_shard(s, name, false, e);
+	if (shard == -1)
+		return -1;
+	int fd = store_sys_open(shard, file, O_RDONLY | O_NONBLOCK, 0);
+	if (fd == -1)
+		(void)err_set(e, ERR_IO, errno, "open an object"); /* -1 */
+	store_sys_close(&shard);
+	return fd;
 }
 
 int
@@ -28,14 +113,13 @@ store_open_object(struct store *s, const uint8_t name[STORE_NAME_BYTES],
 {
 	char file[STORE_FILE_NAME];
 	struct stat st;
-	int shard = store_shard(s, name, false, e);
-	if (shard == -1)
-		return -1;
 	store_file_name(file, name);
-	int fd = store_sys_open(shard, file, O_RDONLY | O_NONBLOCK, 0);
-	if (fd == -1)
+	int fd = open_at_once(s, file);
+	if (fd == -1 && (errno == ENOSYS || errno == EINVAL ||
+	    errno == EPERM)) /* an old kernel, or a sandbox */
+		fd = open_by_steps(s, name, file, e);
+	else if (fd == -1)
 		(void)err_set(e, ERR_IO, errno, "open an object"); /* -1 */
-	store_sys_close(&shard);
 	if (fd == -1)
 		return -1;
 	if (store_sys_stat(fd, &st) != 0)
@@ -95,13 +179,11 @@ check_digest(const struct store_object *o, const struct store_map *m,
 }
 
 int
-store_map(struct store *s, const struct store_object *o, bool verify,
-    struct store_map *ret, struct err *e)
+store_open_whole(struct store *s, const struct store_object *o,
+    struct stat *ret_st, struct err *e)
 {
-	struct stat st;
-	int rc = -1;
 	uint64_t want = o->offset + o->length;
-	int fd = store_open_object(s, o->name, &st, e);
+	int fd = store_open_object(s, o->name, ret_st, e);
 	if (fd == -1) {
 		/* a link in its place is as good as none */
 		bool gone = e->sys == ENOENT || e->sys == ELOOP ||
@@ -110,23 +192,108 @@ store_map(struct store *s, const struct store_object *o, bool verify,
 			e->code = ERR_CORRUPT;
 		return -1;
 	}
-	if (o->length > STORE_OBJECT_MAX || o->offset > STORE_HEADER_MAX ||
-	    want == 0 || (uint64_t)st.st_size != want) {
-		(void)err_set(e, ERR_CORRUPT, 0, "read an object: want %llu "
-		    "bytes, have %llu", (unsigned long long)want,
-		    (unsigned long long)st.st_size); /* rc says it */
-		goto out;
-	}
-	struct store_map m = {.n = (size_t)o->length, .base_n = (size_t)want};
-	if (store_map_fd(fd, want, &m.base, e) != 0)
-		goto out;
+	if (o->length <= STORE_OBJECT_MAX && o->offset <= STORE_HEADER_MAX &&
+	    want != 0 && (uint64_t)ret_st->st_size == want)
+		return fd;
+	store_sys_close(&fd);
+	return err_set(e, ERR_CORRUPT, 0, "read an object: want %llu "
+	    "bytes, have %llu", (unsigned long long)want,
+	    (unsigned long long)ret_st->st_size);
+}
+
+/* The open file ${fd} of ${o}, mapped. */
+static int
+map_whole(int fd, const struct store_object *o, bool verify,
+    struct store_map *ret, struct err *e)
+{
+	struct store_map m = {.n = (size_t)o->length,
+	    .base_n = (size_t)(o->offset + o->length)};
+	if (store_map_fd(fd, o->offset + o->length, &m.base, e) != 0)
+		return -1;
 	m.p = (const uint8_t *)m.base + o->offset;
-	rc = verify ? check_digest(o, &m, e) : 0;
-	if (rc == 0)
-		*ret = m;
-	else
+	if (verify && check_digest(o, &m, e) != 0) {
 		store_unmap(&m);
-out:
+		return -1;
+	}
+	*ret = m;
+	return 0;
+}
+
+int
+store_map(struct store *s, const struct store_object *o, bool verify,
+    struct store_map *ret, struct err *e)
+{
+	struct stat st;
+	int fd = store_open_whole(s, o, &st, e);
+	if (fd == -1)
+		return -1;
+	int rc = map_whole(fd, o, verify, ret, e);
+	store_sys_close(&fd);
+	return rc;
+}
+
+/* A file that was checked. Names are digests: they spread by themselves. */
+struct checked {
+	uint8_t name[STORE_NAME_BYTES];
+	uint8_t digest[STORE_DIGEST_BYTES];
+	dev_t dev;
+	ino_t ino;
+	off_t size; /* 0 = nothing here */
+	struct timespec mtime;
+};
+
+static struct checked *
+checked_slot_locked(struct store *s, const uint8_t name[STORE_NAME_BYTES])
+{
+	lock_assert_held(&s->lock);
+	if (s->checked == NULL)
+		s->checked = mem_new_n(struct checked, STORE_CHECKED_MAX);
+	return &s->checked[(name[2] | name[3] << 8) % STORE_CHECKED_MAX];
+}
+
+static bool
+was_checked(struct store *s, const struct store_object *o,
+    const struct stat *st)
+{
+	lock_acquire(&s->lock);
+	const struct checked *c = checked_slot_locked(s, o->name);
+	bool was = c->size == st->st_size && c->ino == st->st_ino &&
+	    c->dev == st->st_dev &&
+	    c->mtime.tv_sec == st->st_mtim.tv_sec &&
+	    c->mtime.tv_nsec == st->st_mtim.tv_nsec &&
+	    memcmp(c->name, o->name, sizeof(c->name)) == 0 &&
+	    memcmp(c->digest, o->digest, sizeof(c->digest)) == 0;
+	lock_release(&s->lock);
+	return was;
+}
+
+static void
+remember_checked(struct store *s, const struct store_object *o,
+    const struct stat *st)
+{
+	lock_acquire(&s->lock);
+	struct checked *c = checked_slot_locked(s, o->name);
+	c->size = st->st_size;
+	c->ino = st->st_ino;
+	c->dev = st->st_dev;
+	c->mtime = st->st_mtim;
+	memcpy(c->name, o->name, sizeof(c->name));
+	memcpy(c->digest, o->digest, sizeof(c->digest));
+	lock_release(&s->lock);
+}
+
+int
+store_map_checked(struct store *s, const struct store_object *o,
+    struct store_map *ret, struct err *e)
+{
+	struct stat st;
+	int fd = store_open_whole(s, o, &st, e);
+	if (fd == -1)
+		return -1;
+	bool was = was_checked(s, o, &st);
+	int rc = map_whole(fd, o, !was, ret, e);
+	if (rc == 0 && !was)
+		remember_checked(s, o, &st);
 	store_sys_close(&fd);
 	return rc;
 }

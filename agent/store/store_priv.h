@@ -15,7 +15,8 @@
 #define STORE_TMP "tmp"
 #define STORE_HEX_NAME (2 * STORE_NAME_BYTES + 1)
 #define STORE_FILE_NAME (STORE_HEX_NAME + 4) /* "<64 hex>.dcm" */
-#define STORE_SPARE_MAX 8 /* idle writers kept for their buffers */
+#define STORE_SPARE_MAX 8 /* idle writers, and readers, kept for reuse */
+#define STORE_CHECKED_MAX 1024 /* files known to be whole */
 #define STORE_HEADER_MAX 1024 /* bytes; ours has at most 520 */
 
 struct store {
@@ -36,6 +37,9 @@ struct store {
 	/* shared, under lock */
 	struct store_writer *spare;
 	unsigned n_spare;
+	struct store_reader *spare_reader;
+	unsigned n_spare_readers;
+	struct checked *checked; /* store_map.c, once needed */
 	uint8_t (*pending)[STORE_NAME_BYTES]; /* not synced; by_file only */
 	size_t n_pending, cap_pending;
 };
@@ -56,14 +60,23 @@ enum err_code store_code_of(int sys);
  * ${e}->sys ENOENT when there is none. */
 int store_open_object(struct store *s, const uint8_t name[STORE_NAME_BYTES],
     struct stat *ret_st, struct err *e);
+/* The same of ${o}, if it has the length that it must have; errors as
+ * store_map's. */
+int store_open_whole(struct store *s, const struct store_object *o,
+    struct stat *ret_st, struct err *e);
 /* Where the data set begins in a file of ours; 0 when it is none. */
 uint32_t store_offset_of(int fd, uint64_t file_bytes);
 /* A mapping of the first ${n} bytes of ${fd}. */
 int store_map_fd(int fd, uint64_t n, void **ret, struct err *e);
 void store_digest(uint8_t ret[STORE_DIGEST_BYTES], const void *p, size_t n);
+/* XXH3_128bits_update, as fast as it can be had. */
+struct XXH3_state_s;
+void store_digest_more(struct XXH3_state_s *x, const void *p, size_t n);
 
-/* store_writer.c */
+/* store_writer.c, store_read.c: forget what is kept for reuse. The first
+ * drops everything that the store keeps in memory. */
 void store_drop_spares(struct store *s);
+void store_drop_readers(struct store *s);
 
 /* store_sync.c: remember an object that store_sync must reach. */
 void store_pend(struct store *s, const uint8_t name[STORE_NAME_BYTES]);

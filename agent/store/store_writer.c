@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/store_priv.h"
@@ -105,6 +106,9 @@ store_drop_spares(struct store *s)
 		s->spare = w->next;
 		writer_free(w);
 	}
+	store_drop_readers(s);
+	mem_free(s->checked);
+	s->checked = NULL;
 }
 
 /* A file meta element in Explicit VR Little Endian, padded to even length:
@@ -124,9 +128,9 @@ add_element(struct buf *b, uint16_t element, const char *vr, const char *v)
 
 /* PS3.10 7.1. The preamble is always zero: one from outside could be a
  * program's. */
-static void
-add_header(struct buf *b, const char *class_uid, const char *instance_uid,
-    const char *syntax)
+void
+store_file_head(struct buf *b, const char *class_uid,
+    const char *instance_uid, const char *syntax)
 {
 	buf_fill(b, 0, PREAMBLE_BYTES);
 	buf_add_str(b, "DICM");
@@ -209,7 +213,7 @@ store_begin(struct store *s, const char *class_uid, const char *instance_uid,
 	(void)XXH3_128bits_reset(w->hash); /* fails for NULL only */
 	struct buf b;
 	buf_init(&b, STORE_HEADER_MAX);
-	add_header(&b, class_uid, instance_uid, syntax);
+	store_file_head(&b, class_uid, instance_uid, syntax);
 	assert(!b.failed && b.len % 2 == 0);
 	w->offset = (uint32_t)b.len;
 	memcpy(w->buf, b.p, b.len);
@@ -226,7 +230,7 @@ reserve_bytes(struct store_writer *w, size_t n, struct err *e)
 {
 	struct store *s = w->store;
 	uint64_t limit = atomic_load(&s->limit);
-	if (n > STORE_OBJECT_MAX - w->length)
+	if (n > limits()->object_size - w->length)
 		return err_set(e, ERR_FULL, 0,
 		    "write an object: want at most 4 GiB");
 	uint64_t writing = atomic_fetch_add(&s->writing, n) + n;
@@ -251,7 +255,7 @@ store_write(struct store_writer *w, const void *p, size_t n, struct err *e)
 		w->failed = true;
 		return -1;
 	}
-	(void)XXH3_128bits_update(w->hash, p, n); /* fails for NULL only */
+	store_digest_more(w->hash, p, n);
 	const uint8_t *q = p;
 	if (n < BUFFER_BYTES) {
 		size_t part = BUFFER_BYTES - w->fill;

@@ -21,12 +21,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/uid.h"
 
 #define STORE_NAME_BYTES 32 /* SHA-256 */
 #define STORE_DIGEST_BYTES 16 /* XXH3-128, canonical big endian */
-#define STORE_OBJECT_MAX (UINT64_C(4) << 30) /* bytes of one data set */
+/* bytes of one data set, hard; limits()->object_size may be less */
+#define STORE_OBJECT_MAX (UINT64_C(4) << 30)
 
 struct store;
 struct store_writer;
@@ -51,7 +53,7 @@ void store_close(struct store **pp);
 struct store_writer *store_begin(struct store *s, const char *class_uid,
     const char *instance_uid, const char *syntax, struct err *e);
 /* Append data set bytes. ERR_FULL for a full disk or quota (then abort it),
- * or beyond STORE_OBJECT_MAX. */
+ * or beyond limits()->object_size. */
 int store_write(struct store_writer *w, const void *p, size_t n,
     struct err *e);
 /* The data set written so far, for a check before commit: at most ${max}
@@ -84,6 +86,40 @@ struct store_map {
 int store_map(struct store *s, const struct store_object *o, bool verify,
     struct store_map *ret, struct err *e);
 void store_unmap(struct store_map *m);
+
+/* What a retrieval sends: an object with its names. */
+struct store_item {
+	struct store_object object;
+	char study_uid[UID_SIZE], series_uid[UID_SIZE];
+	char instance_uid[UID_SIZE], class_uid[UID_SIZE];
+	char syntax[UID_SIZE];
+};
+
+/* An object's data set, read piece by piece into memory of the caller's: a
+ * large one costs no more than a small one. Open with store_read_begin:
+ * errors as store_map's. [worker] */
+struct store_reader;
+int store_read_begin(struct store *s, const struct store_object *o,
+    struct store_reader **ret, struct err *e);
+/* The next ${max} bytes, or all that is left; ${ret_n} gets how many, 0 at
+ * the end. The piece that ends the data set is given only if the digest of
+ * all of it holds, else ERR_CORRUPT: who sends each piece as it comes never
+ * sends the end of a damaged object. */
+int store_read(struct store_reader *r, void *p, size_t max, size_t *ret_n,
+    struct err *e);
+uint64_t store_read_left(const struct store_reader *r);
+void store_read_end(struct store_reader **pp);
+
+/* store_map with ${verify}, but an object whose file was checked by this
+ * call before and has not changed since is not checked again (frames of one
+ * large object are asked for one by one). Remembers up to 1,024. [worker] */
+int store_map_checked(struct store *s, const struct store_object *o,
+    struct store_map *ret, struct err *e);
+
+/* Append the head of a Part 10 file (preamble, DICM, group 0002), as it stands
+ * before a stored data set. */
+void store_file_head(struct buf *b, const char *class_uid,
+    const char *instance_uid, const char *syntax);
 
 /* Remove the file; a missing one is no error. */
 int store_remove(struct store *s, const uint8_t name[STORE_NAME_BYTES],
