@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "wire/pdu.h"
 
 #define ASSOCIATE_MIN 68 /* bytes before the first item, PS3.8 table 9-11 */
@@ -27,31 +28,35 @@ get_u32be(const uint8_t *p)
 	    (uint32_t)p[2] << 8 | p[3];
 }
 
+/* Bytes that a PDU of ${type} may have after its head. */
+static void
+bounds(unsigned type, uint32_t *ret_min, uint32_t *ret_max)
+{
+	*ret_min = *ret_max = SHORT_LENGTH;
+	if (type == PDU_ASSOCIATE_RQ || type == PDU_ASSOCIATE_AC) {
+		*ret_min = ASSOCIATE_MIN;
+		*ret_max = (uint32_t)limits()->associate_size;
+	} else if (type == PDU_DATA) {
+		*ret_min = DATA_MIN;
+		*ret_max = (uint32_t)limits()->pdu_size;
+	}
+}
+
 int
 pdu_parse_head(const uint8_t head[PDU_HEAD], enum pdu_type *ret_type,
     uint32_t *ret_length, struct err *e)
 {
-	static const struct {
-		uint32_t min, max;
-	} limits[] = {
-		[PDU_ASSOCIATE_RQ] = {ASSOCIATE_MIN, PDU_ASSOCIATE_MAX},
-		[PDU_ASSOCIATE_AC] = {ASSOCIATE_MIN, PDU_ASSOCIATE_MAX},
-		[PDU_ASSOCIATE_RJ] = {SHORT_LENGTH, SHORT_LENGTH},
-		[PDU_DATA] = {DATA_MIN, PDU_DATA_MAX},
-		[PDU_RELEASE_RQ] = {SHORT_LENGTH, SHORT_LENGTH},
-		[PDU_RELEASE_RP] = {SHORT_LENGTH, SHORT_LENGTH},
-		[PDU_ABORT] = {SHORT_LENGTH, SHORT_LENGTH},
-	};
 	unsigned type = head[0];
+	uint32_t min, max;
 	if (type < PDU_ASSOCIATE_RQ || type > PDU_ABORT)
 		return err_set(e, ERR_PARSE, 0,
 		    "PDU: type: want 1 to 7, have %u", type);
+	bounds(type, &min, &max);
 	uint32_t n = get_u32be(head + 2);
-	if (n < limits[type].min || n > limits[type].max)
+	if (n < min || n > max)
 		return err_set(e, ERR_PARSE, 0,
 		    "PDU type %u: length: want %u to %u, have %u", type,
-		    (unsigned)limits[type].min, (unsigned)limits[type].max,
-		    (unsigned)n);
+		    (unsigned)min, (unsigned)max, (unsigned)n);
 	*ret_type = (enum pdu_type)type;
 	*ret_length = n;
 	return 0;

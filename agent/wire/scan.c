@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "wire/attrs.h"
 #include "wire/scan.h"
@@ -39,8 +40,8 @@ struct walk {
 	size_t n;
 	size_t at;
 	size_t top; /* where the last top-level element began */
-	unsigned n_elements;
-	unsigned n_open;
+	unsigned n_elements, most_elements;
+	unsigned n_open, most_open;
 	struct open open[2 * SCAN_DEPTH_MAX + 1];
 	scan_element_fn *fn;
 	void *ctx;
@@ -129,7 +130,7 @@ push(struct walk *w, const struct header *h, struct open o, struct err *e)
 	o.end = o.undefined ? bound : begin + h->length;
 	if (o.end > bound)
 		return fail(w, h, "longer than what it lies in", e);
-	if (w->n_open == 2 * SCAN_DEPTH_MAX + 1)
+	if (w->n_open == w->most_open)
 		return fail(w, h, "nested too deep", e);
 	w->open[w->n_open++] = o;
 	if (o.kind != KIND_ELEMENTS && w->n_open / 2 > w->ret->depth)
@@ -256,7 +257,7 @@ walk_one(struct walk *w, struct err *e)
 		h = (struct header){.tag = 0};
 		return fail(w, &h, "item ends inside an element", e);
 	}
-	if (++w->n_elements > SCAN_ELEMENTS_MAX)
+	if (++w->n_elements > w->most_elements)
 		return fail(w, &h, "too many elements", e);
 	if (o->kind != KIND_ELEMENTS)
 		return walk_item(w, &h, e);
@@ -276,7 +277,10 @@ scan_data_set(const void *p, size_t n, const char *syntax,
 	struct walk w = {
 	    .p = p,
 	    .n = n,
+	    .most_elements = limits()->elements,
 	    .n_open = 1,
+	    /* a sequence and its item each; the data set itself */
+	    .most_open = 2 * limits()->nesting + 1,
 	    .fn = fn,
 	    .ctx = ctx,
 	    .ret = &found,

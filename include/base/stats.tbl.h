@@ -11,6 +11,8 @@
 	X(C, BYTES_FETCHED, "bytes_fetched", \
 	    "data set bytes received from archives") \
 	X(C, OBJECTS_SERVED, "objects_served", "objects sent to viewers") \
+	X(C, OBJECTS_PUSHED, "objects_pushed", \
+	    "of those, objects pushed to a viewer as a case turned ready") \
 	X(C, BYTES_SERVED, "bytes_served", "data set bytes sent to viewers") \
 	X(C, OBJECTS_DAMAGED, "objects_damaged", \
 	    "objects whose digest or length no longer held when read") \

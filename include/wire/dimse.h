@@ -46,7 +46,8 @@ enum dimse_status { /* PS3.7 annex C, PS3.4 C.4 */
 	DIMSE_UNABLE = 0xC000,
 };
 
-#define DIMSE_COMMAND_MAX (64 * 1024) /* bytes of a command set */
+/* bytes of a command set, hard; limits()->command_size may be less */
+#define DIMSE_COMMAND_MAX (64 * 1024)
 #define DIMSE_NO_DATA 0x0101 /* (0000,0800): no data set follows */
 
 struct dimse {

@@ -26,8 +26,11 @@ enum pdu_type {
 };
 
 #define PDU_HEAD 6 /* bytes: type, reserved, length */
-#define PDU_ASSOCIATE_MAX (128 * 1024) /* bytes; OsiriX sends 27 KiB */
-#define PDU_DATA_MAX (128 * 1024) /* bytes we accept; told to the peer */
+/* bytes: what our own request or answer takes at most. What we accept is
+ * limits()->associate_size; OsiriX sends 27 KiB. */
+#define PDU_ASSOCIATE_MAX (128 * 1024)
+/* bytes, hard: what we accept is limits()->pdu_size, told to the peer. */
+#define PDU_DATA_MAX (128 * 1024)
 #define PDU_CONTEXTS_MAX 128 /* ids are odd 1..255, PS3.8 9.3.2.2 */
 #define PDU_SYNTAXES_MAX 64 /* transfer syntaxes one context; rest unread */
 #define PDU_ROLES_MAX 256 /* role items; PS3.7 has one a SOP class */
@@ -102,7 +105,8 @@ struct pdu_reject {
 
 /* The type and body length of a PDU from its first six bytes. Returns -1
  * (ERR_PARSE) for an unknown type or a length that the type cannot have:
- * 68 to PDU_ASSOCIATE_MAX, 6 to PDU_DATA_MAX, exactly 4 for the others. */
+ * 68 to limits()->associate_size, 6 to limits()->pdu_size, exactly 4 for the
+ * others. */
 int pdu_parse_head(const uint8_t head[PDU_HEAD], enum pdu_type *ret_type,
     uint32_t *ret_length, struct err *e);
 

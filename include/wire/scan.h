@@ -17,10 +17,12 @@
 #include "base/err.h"
 #include "base/uid.h"
 
-/* Sequences in sequences (DCMTK: 64). In Implicit VR a sequence of defined
- * length looks like any value: it is passed over whole, at no depth. */
+/* Sequences in sequences, hard (DCMTK: 64); limits()->nesting may be less. In
+ * Implicit VR a sequence of defined length looks like any value: it is passed
+ * over whole, at no depth. */
 #define SCAN_DEPTH_MAX 64
-/* Elements and items before the pixel data; 4D flow has 100 a frame. */
+/* The default of limits()->elements: elements and items before the pixel
+ * data; 4D flow has 100 a frame. */
 #define SCAN_ELEMENTS_MAX 1000000
 
 #define SYNTAX_IMPLICIT_LE "1.2.840.10008.1.2"
@@ -59,8 +61,8 @@ typedef bool scan_element_fn(void *ctx, const struct scan_element *el);
 /* Walk ${n} bytes in ${syntax} (any syntax that is not one of the four above
  * is Explicit LE, PS3.5 A.4). ${fn} may be NULL. ERR_PARSE: tags that go
  * down at top level are tolerated (they occur), but a length beyond the end
- * of its item, nesting over SCAN_DEPTH_MAX, more than SCAN_ELEMENTS_MAX, or
- * a delimiter without a beginning are not. */
+ * of its item, nesting or elements above the limits, or a delimiter without a
+ * beginning are not. */
 int scan_data_set(const void *p, size_t n, const char *syntax,
     scan_element_fn *fn, void *ctx, struct scan *ret, struct err *e);
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "node/node_priv.h"
+#include "wire/match.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ROUNDS 1000
