@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +12,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "dicom/assoc_priv.h"
+
+#define SPIN_NS (50 * CLOCK_MS / 1000) /* about what a sleep would cost */
+#define SPIN_MAX 500 /* looks in that time at most */
+#define SPIN_PATIENCE 15 /* waits without, after one that was in vain */
 
 void
 assoc_stop_init(struct assoc_stop *s)
@@ -141,15 +147,18 @@ assoc_fill(struct assoc *a, struct err *e)
 		return err_set(e, ERR_CANCELLED, 0, "told to stop");
 	}
 	make_room(a);
-	sock_quickack(a->fd);
+	if (a->state != UL_STA6) /* the loop does not read until it is dry */
+		sock_quickack(a->fd);
 	ssize_t n = recv(a->fd, a->in + a->in_len, a->in_cap - a->in_len, 0);
 	if (n > 0) {
 		a->in_len += (size_t)n;
 		return 1;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK ||
-	    errno == EINTR))
+	    errno == EINTR)) {
+		sock_quickack(a->fd); /* for all that came, before a wait */
 		return 0;
+	}
 	int why = n < 0 ? errno : 0;
 	bool asked = assoc_stop_is_asked(a->stop);
 	assoc_close(a);
@@ -176,6 +185,41 @@ assoc_take(struct assoc *a, struct assoc_pdu *ret, struct err *e)
 	return 1;
 }
 
+/* Whether somebody else can work while we look. */
+static bool
+has_cores(void)
+{
+	static atomic_int cores; /* 0 = not asked yet */
+	int n = atomic_load_explicit(&cores, memory_order_relaxed);
+	if (n == 0) {
+		n = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
+		atomic_store_explicit(&cores, n, memory_order_relaxed);
+	}
+	return n > 1;
+}
+
+/* To sleep and be woken costs more than most answers take: look for a moment
+ * first. Only where an answer is due and another core can write it, and
+ * seldom with a peer that was slow before. */
+static bool
+comes_at_once(struct assoc *a, int64_t deadline_ns)
+{
+	struct pollfd p = {.fd = a->fd, .events = POLLIN};
+	if (!a->eager || !has_cores())
+		return false;
+	if (a->patience > 0) {
+		a->patience--;
+		return false;
+	}
+	int64_t until = clock_uptime_ns() + SPIN_NS;
+	until = until < deadline_ns ? until : deadline_ns;
+	for (unsigned i = 0; i < SPIN_MAX && clock_uptime_ns() < until; i++)
+		if (poll(&p, 1, 0) != 0)
+			return true;
+	a->patience = SPIN_PATIENCE;
+	return false;
+}
+
 int
 assoc_next(struct assoc *a, int64_t deadline_ns, struct assoc_pdu *ret,
     struct err *e)
@@ -194,13 +238,28 @@ assoc_next(struct assoc *a, int64_t deadline_ns, struct assoc_pdu *ret,
 		rc = assoc_fill(a, e);
 		if (rc < 0)
 			return -1;
-		if (rc == 1)
+		if (rc == 1 || comes_at_once(a, deadline_ns))
 			continue;
 		if (!sock_wait(a->fd, false, deadline_ns))
 			return err_set(e, ERR_TIMEOUT, 0, "%s", begun ?
 			    "the peer stalled inside a PDU" :
 			    "the peer said nothing in time");
 	}
+}
+
+int
+assoc_unblock(struct assoc *a, int64_t deadline_ns, struct err *e)
+{
+	bool again = a->fd >= 0 && (errno == EAGAIN || errno == EWOULDBLOCK ||
+	    errno == EINTR);
+	if (again && sock_wait(a->fd, true, deadline_ns))
+		return 0;
+	if (again)
+		return err_set(e, ERR_TIMEOUT, 0, "the peer does not read");
+	bool asked = assoc_stop_is_asked(a->stop);
+	assoc_close(a);
+	return err_set(e, asked ? ERR_CANCELLED : ERR_NET, 0, "%s",
+	    asked ? "told to stop" : "the peer closed the connection");
 }
 
 int
@@ -213,19 +272,9 @@ assoc_write(struct assoc *a, const void *p, size_t n, int64_t deadline_ns,
 		if (k > 0) {
 			q += k;
 			n -= (size_t)k;
-			continue;
+		} else if (assoc_unblock(a, deadline_ns, e) != 0) {
+			return -1;
 		}
-		bool again = a->fd >= 0 && (errno == EAGAIN ||
-		    errno == EWOULDBLOCK || errno == EINTR);
-		if (again && sock_wait(a->fd, true, deadline_ns))
-			continue;
-		if (again)
-			return err_set(e, ERR_TIMEOUT, 0,
-			    "the peer does not read");
-		bool asked = assoc_stop_is_asked(a->stop);
-		assoc_close(a);
-		return err_set(e, asked ? ERR_CANCELLED : ERR_NET, 0, "%s",
-		    asked ? "told to stop" : "the peer closed the connection");
 	}
 	return 0;
 }

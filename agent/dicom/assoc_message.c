@@ -2,7 +2,7 @@
 /* DIMSE messages over an established association (PS3.7, PS3.8 9.3.5). */
 #include <sys/uio.h>
 
-#include <errno.h>
+#include <assert.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -100,7 +100,7 @@ assoc_receive(struct assoc *a, int64_t wait_ms, struct dimse *ret,
 		return err_set(e, ERR_NET, 0, "the association is over");
 	int64_t deadline = clock_uptime_ns() + wait_ms * CLOCK_MS;
 	struct buf command;
-	buf_init(&command, DIMSE_COMMAND_MAX);
+	buf_init(&command, limits()->command_size);
 	struct pdv v = {0};
 	int rc = 0;
 	for (bool first = true; !v.is_last; first = false) {
@@ -125,6 +125,7 @@ assoc_receive(struct assoc *a, int64_t wait_ms, struct dimse *ret,
 		goto out;
 	}
 	*ret_context = a->context;
+	a->eager = ret->has_data; /* it follows; else it was our turn's end */
 	rc = 1;
 out:
 	buf_done(&command);
@@ -216,14 +217,11 @@ write_all(struct assoc *a, struct iovec *v, int n, struct err *e)
 	int64_t deadline = clock_uptime_ns() + ASSOC_SEND_MS * CLOCK_MS;
 	while (n > 0) {
 		ssize_t k = writev(a->fd, v, n);
-		if (k < 0) { /* wait, or find out why, with the first bytes */
+		if (k < 0) {
 			a->torn = true;
-			if (assoc_write(a, v->iov_base, v->iov_len, deadline,
-			    e) != 0)
+			if (assoc_unblock(a, deadline, e) != 0)
 				return -1;
 			a->torn = false;
-			v++;
-			n--;
 			continue;
 		}
 		while (n > 0 && (size_t)k >= v->iov_len) {
@@ -239,6 +237,9 @@ write_all(struct assoc *a, struct iovec *v, int n, struct err *e)
 	return 0;
 }
 
+enum { OF_COMMAND = 1, THE_LAST = 2 }; /* of a PDV: PS3.8 annex E.2 */
+
+/* PDVs on their way out, each a PDU of its own. */
 struct batch {
 	struct assoc *a;
 	struct iovec v[2 * BATCH];
@@ -256,32 +257,127 @@ flush(struct batch *b, struct err *e)
 	return n == 0 ? 0 : write_all(b->a, b->v, 2 * n, e);
 }
 
-/* Gather ${n} bytes as PDVs of the peer's size. The vectors do not change
- * what they point to; iov_base is not const. */
+/* Gather one PDV. The vectors do not change what they point to; iov_base is
+ * not const. */
+static void
+gather_pdv(struct batch *b, int kind, const uint8_t *p, uint32_t n)
+{
+	union {
+		const uint8_t *in;
+		uint8_t *out;
+	} q = {.in = p};
+	pdu_format_pdv_head(b->heads[b->n], b->a->out_context,
+	    (kind & OF_COMMAND) != 0, (kind & THE_LAST) != 0, n);
+	b->v[2 * b->n] = (struct iovec){b->heads[b->n], PDU_HEADROOM};
+	b->v[2 * b->n + 1] = (struct iovec){q.out, n};
+	b->n++;
+	b->bytes += n;
+}
+
+/* Gather ${n} bytes as PDVs of the peer's size. */
 static int
-gather(struct batch *b, uint8_t context, bool command, const uint8_t *p,
-    size_t n, struct err *e)
+gather(struct batch *b, int kind, const uint8_t *p, size_t n,
+    struct err *e)
 {
 	uint32_t most = b->a->peer_max - 6;
 	most -= most % 2; /* PS3.8 9.3.1: even fragments */
-	do {
-		uint32_t k = n < most ? (uint32_t)n : most;
+	while (n > most) {
 		if ((b->n == BATCH || b->bytes >= BATCH_BYTES) &&
 		    flush(b, e) != 0)
 			return -1;
-		pdu_format_pdv_head(b->heads[b->n], context, command, k == n,
-		    k);
-		b->v[2 * b->n] = (struct iovec){b->heads[b->n], PDU_HEADROOM};
-		union {
-			const uint8_t *in;
-			uint8_t *out;
-		} q = {.in = p};
-		b->v[2 * b->n + 1] = (struct iovec){q.out, k};
-		b->n++;
-		b->bytes += k;
-		p = k == 0 ? p : p + k;
-		n -= k;
-	} while (n > 0);
+		gather_pdv(b, kind & OF_COMMAND, p, most);
+		p += most;
+		n -= most;
+	}
+	if (n == 0 && (kind & THE_LAST) == 0)
+		return 0;
+	if (b->n == BATCH && flush(b, e) != 0)
+		return -1;
+	gather_pdv(b, kind, p, (uint32_t)n);
+	return 0;
+}
+
+/* A failure leaves nothing to be said but A-ABORT. */
+static int
+give_up(struct assoc *a)
+{
+	a->out_open = false;
+	if (a->fd >= 0)
+		assoc_say_abort(a, 0, 0);
+	return -1;
+}
+
+int
+assoc_send_begin(struct assoc *a, uint8_t context, const struct dimse *d,
+    struct err *e)
+{
+	if (!assoc_is_open(a))
+		return err_set(e, ERR_NET, 0, "the association is over");
+	assert(!a->out_open); /* no message within another */
+	a->out_context = context;
+	a->out_open = true;
+	a->out_held = true; /* it leaves with the first piece */
+	a->out_odd = false;
+	a->eager = dimse_is_request(d) || d->command == DIMSE_C_STORE_RSP;
+	buf_clear(&a->out);
+	dimse_format(&a->out, d);
+	return 0;
+}
+
+/* Cut ${n} bytes so that each fragment but the last of all is even (PS3.8
+ * 9.3.1): a single byte waits for the next piece, and leaves with its first
+ * in ${pair}. */
+static int
+gather_piece(struct batch *b, const uint8_t *p, size_t n, bool last,
+    uint8_t pair[2], struct err *e)
+{
+	struct assoc *a = b->a;
+	if (a->out_odd && (n > 0 || last)) {
+		size_t k = n > 0 ? 2 : 1;
+		a->out_odd = false;
+		pair[0] = a->odd_byte;
+		if (n > 0) {
+			pair[1] = *p++;
+			n--;
+		}
+		bool ends = last && n == 0;
+		int rc = gather(b, ends ? THE_LAST : 0, pair, k, e);
+		if (rc != 0 || ends)
+			return rc;
+	}
+	if (!last && n % 2 != 0) {
+		a->odd_byte = p[--n];
+		a->out_odd = true;
+	}
+	return gather(b, last ? THE_LAST : 0, p, n, e);
+}
+
+/* Begin what leaves at once, with the command if that is still here. */
+static int
+begin_batch(struct batch *b, struct assoc *a, struct err *e)
+{
+	bool held = a->out_held;
+	b->a = a;
+	b->n = 0;
+	b->bytes = 0;
+	a->out_held = false;
+	return !held ? 0 :
+	    gather(b, OF_COMMAND | THE_LAST, a->out.p, a->out.len, e);
+}
+
+int
+assoc_send_piece(struct assoc *a, const void *p, size_t n, bool last,
+    struct err *e)
+{
+	uint8_t pair[2];
+	struct batch b;
+	if (!assoc_is_open(a))
+		return err_set(e, ERR_NET, 0, "the association is over");
+	assert(a->out_open); /* begun, and not ended */
+	a->out_open = !last;
+	if (begin_batch(&b, a, e) != 0 ||
+	    gather_piece(&b, p, n, last, pair, e) != 0 || flush(&b, e) != 0)
+		return give_up(a);
 	return 0;
 }
 
@@ -289,20 +385,13 @@ int
 assoc_send(struct assoc *a, uint8_t context, const struct dimse *d,
     const void *p, size_t n, struct err *e)
 {
-	if (!assoc_is_open(a))
-		return err_set(e, ERR_NET, 0, "the association is over");
-	buf_clear(&a->out);
-	dimse_format(&a->out, d);
 	struct batch b;
-	b.a = a;
-	b.n = 0;
-	b.bytes = 0;
-	if (gather(&b, context, true, a->out.p, a->out.len, e) != 0 ||
-	    (p != NULL && gather(&b, context, false, p, n, e) != 0) ||
-	    flush(&b, e) != 0) {
-		if (a->fd >= 0)
-			assoc_say_abort(a, 0, 0);
+	if (assoc_send_begin(a, context, d, e) != 0)
 		return -1;
-	}
+	if (p != NULL)
+		return assoc_send_piece(a, p, n, true, e);
+	a->out_open = false;
+	if (begin_batch(&b, a, e) != 0 || flush(&b, e) != 0)
+		return give_up(a);
 	return 0;
 }

@@ -7,7 +7,10 @@
 #include "wire/ulstate.h"
 
 #define ASSOC_PEER_MIN 128 /* bytes a PDU; no peer can mean less */
-#define ASSOC_IN_MAX (2 * (PDU_HEAD + PDU_DATA_MAX)) /* receive buffer */
+/* bytes of the receive buffer: a request, or two data PDUs */
+#define ASSOC_IN_MAX (2 * PDU_HEAD + \
+    (limits()->associate_size > 2 * PDU_DATA_MAX ? \
+    (size_t)limits()->associate_size : (size_t)2 * PDU_DATA_MAX))
 
 struct assoc {
 	/* set when negotiated, then constant */
@@ -28,7 +31,15 @@ struct assoc {
 	uint8_t context; /* of the command received last: its data set's too */
 	bool lost; /* something was no PDU: nobody knows where one begins */
 	bool torn; /* a PDU left in part: what followed would be its data */
-	struct buf out; /* heads being sent */
+	struct buf out; /* heads being sent, or a command that waits */
+	/* a message that leaves in pieces: assoc_send_begin */
+	uint8_t out_context, odd_byte;
+	bool out_open; /* its last piece has not left */
+	bool out_held; /* its command is in ${out} */
+	bool out_odd; /* ${odd_byte} is the end of the piece before */
+	/* an answer is expected within moments: see assoc_next */
+	bool eager;
+	unsigned patience; /* waits until the next attempt to be quick */
 };
 
 /* A PDU in the receive buffer; body borrowed until the next receive. */
@@ -55,6 +66,8 @@ int assoc_take(struct assoc *a, struct assoc_pdu *ret, struct err *e);
  * it has ASSOC_PDU_MS. Closed: ERR_NET, the state is idle. */
 int assoc_next(struct assoc *a, int64_t deadline_ns, struct assoc_pdu *ret,
     struct err *e);
+/* A write has just failed, errno says how: wait until it can go on. */
+int assoc_unblock(struct assoc *a, int64_t deadline_ns, struct err *e);
 /* Write all of ${n} bytes by ${deadline_ns}. */
 int assoc_write(struct assoc *a, const void *p, size_t n, int64_t deadline_ns,
     struct err *e);

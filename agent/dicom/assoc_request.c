@@ -10,7 +10,8 @@
 static void
 propose(const struct assoc_ask *ask, struct pdu_associate *rq)
 {
-	*rq = (struct pdu_associate){.version = 1, .max_pdu = PDU_DATA_MAX};
+	*rq = (struct pdu_associate){.version = 1,
+	    .max_pdu = (uint32_t)limits()->pdu_size};
 	(void)str_copy(rq->called, AE_SIZE, ask->called);
 	(void)str_copy(rq->calling, AE_SIZE, ask->calling);
 	(void)str_copy(rq->application_context, UID_SIZE,
@@ -167,6 +168,12 @@ assoc_release(struct assoc **pp)
 	if (e.code == ERR_PARSE)
 		assoc_say_abort(a, 2, 1); /* AA-8: unrecognised PDU */
 	assoc_drop(pp);
+}
+
+void
+assoc_break(struct assoc *a)
+{
+	assoc_say_abort(a, 0, 0); /* which says nothing when it is over */
 }
 
 void

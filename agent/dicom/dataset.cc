@@ -144,7 +144,7 @@ parse(const void *p, size_t n, const char *syntax, struct collector *c,
 		    "data set: ends inside the element at %zu", found.end);
 	if (found.end > DATASET_HEADER_MAX)
 		return err_set(e, ERR_PARSE, 0,
-		    "data set: want at most %d bytes before the pixels",
+		    "data set: want at most %zu bytes before the pixels",
 		    DATASET_HEADER_MAX);
 	return convert(c, str_eq(syntax, SYNTAX_EXPLICIT_BE), ret, e);
 }

@@ -57,7 +57,7 @@ inflate_header(const void *p, size_t n, uint8_t **ret, size_t *ret_n,
 	while (fill(&z, out, &at, size) && !is_enough(out, at)) {
 		if (size >= DATASET_HEADER_MAX) {
 			(void)err_set(e, ERR_PARSE, 0,
-			    "inflate: want at most %d bytes before the pixels",
+			    "inflate: want at most %zu bytes before the pixels",
 			    DATASET_HEADER_MAX); // returned below
 			goto out;
 		}

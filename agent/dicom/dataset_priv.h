@@ -24,6 +24,11 @@
 extern "C" {
 #include "base/buf.h"
 #include "base/err.h"
+/* a struct and a function of one name, as C has them */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "base/limits.h"
+#pragma GCC diagnostic pop
 #include "base/mem.h"
 #include "base/str.h"
 #include "wire/attrs.h"
@@ -85,6 +90,12 @@ private:
 	OFCharacterEncoding kanji_;
 };
 
+inline bool
+is_vr(const char *vr, const char *name)
+{
+	return vr[0] == name[0] && vr[1] == name[1];
+}
+
 /* VR of ${tag} in DCMTK's dictionary, "UN" when it has none; the choices it
  * leaves open (US or SS) by ${is_signed}. */
 const char *dictionary_vr(uint32_t tag, bool is_signed);
@@ -92,6 +103,20 @@ const char *dictionary_vr(uint32_t tag, bool is_signed);
 /* A binary number value as decimal text, components joined by '\'; empty for
  * VRs that are not numbers. */
 std::string number_value(const char *vr, const uint8_t *p, size_t n,
+    bool big);
+
+/* dataset_json_value.cc: a value as DICOM JSON: its "Value" or "InlineBinary"
+ * with a comma before, nothing when it is empty. */
+/* Eight digits and no NUL. */
+void json_hex(char *dst, uint32_t tag);
+/* What stands between two quotation marks. */
+void json_escape(struct buf *b, const char *s, size_t n);
+/* False and nothing written when ${vr} is not written as text. */
+bool json_text(struct buf *b, const char *vr, const uint8_t *p, size_t n,
+    Text *text);
+void json_numbers(struct buf *b, const char *vr, const uint8_t *p, size_t n,
+    bool big);
+void json_bytes(struct buf *b, const char *vr, const uint8_t *p, size_t n,
     bool big);
 
 /* The beginning of a raw deflate stream (PS3.5 A.5): as much as reaches the

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stats.h"
 #include "base/str.h"
 #include "base/uid.h"
-#include "dicom/assoc_priv.h"
-#include "dicom/listen.h"
+#include "dicom/listen_book.h"
 
 /* A connection that the loop holds. State of ${a}:
  * loop: STA2 -> STA6 (accepted) or STA13 (refused, aborted: to be closed);
@@ -23,6 +23,8 @@ struct guest {
 	struct assoc *a;
 	struct loop_io *io;
 	struct loop_timer *timer;
+	int64_t since_ns; /* uptime: accepted */
+	bool spoke; /* the first byte is here */
 	struct guest *next, *prev;
 };
 
@@ -36,8 +38,8 @@ struct listener {
 	struct loop_io *io;
 	struct loop_timer *pause; /* no descriptors: accept again then */
 	struct guest *guests; /* the newest first */
-	unsigned n_handshakes; /* guests that are not at STA6 */
-	unsigned n_open; /* accepted: idle or at work */
+	unsigned n_handshakes[2]; /* guests not at STA6: elsewhere, local */
+	struct book book; /* who is accepted: idle or at work */
 };
 
 static void on_handshake(void *ctx, int events);
@@ -78,26 +80,19 @@ guest_leave(struct guest *g)
 }
 
 static void
-count_open(struct listener *s, int by)
-{
-	s->n_open = (unsigned)((int)s->n_open + by);
-	stats_add(STAT_ASSOCIATIONS_NOW, by);
-}
-
-static void
 dismiss(struct guest *g)
 {
 	struct listener *s = g->home;
 	struct assoc *a = guest_leave(g);
 	if (a->state == UL_STA6)
-		count_open(s, -1);
+		book_remove(&s->book, a);
 	else
-		s->n_handshakes--;
+		s->n_handshakes[a->local]--;
 	assoc_drop(&a);
 }
 
 static void
-watch(struct guest *g, loop_io_fn *fn, int ms)
+watch(struct guest *g, loop_io_fn *fn, int64_t ms)
 {
 	loop_io_stop(&g->io);
 	loop_timer_stop(&g->timer);
@@ -156,8 +151,9 @@ on_artim(void *ctx) /* loop_fn */
 	if (g->a->state == UL_STA6) {
 		log_debug("dicom.association.idle", "peer=%s action=abort",
 		    g->a->peer);
-		count_open(g->home, -1);
-		g->home->n_handshakes++; /* it is one until it is gone */
+		book_remove(&g->home->book, g->a);
+		/* it is a handshake until it is gone */
+		g->home->n_handshakes[g->a->local]++;
 		say_abort(g, 0, 0);
 		return;
 	}
@@ -167,10 +163,26 @@ on_artim(void *ctx) /* loop_fn */
 static void
 become_idle(struct guest *g)
 {
-	watch(g, on_idle, g->home->idle_ms);
+	const struct limit_values *l = limits();
+	int64_t ms = 1000 * (g->a->local ? l->idle_local : l->idle_elsewhere);
+	watch(g, on_idle, ms < g->home->idle_ms ? ms : g->home->idle_ms);
 	/* it sent the next command at once */
 	if (g->a->in_len > g->a->in_at || cur_left(&g->a->pdvs) > 0)
 		on_idle(g, LOOP_READ);
+}
+
+/* The answer as far as it is the same for everybody. */
+static void
+begin_answer(struct pdu_associate *ac, const struct pdu_associate *rq)
+{
+	*ac = (struct pdu_associate){.version = 1,
+	    .max_pdu = (uint32_t)limits()->pdu_size};
+	(void)str_copy(ac->application_context, UID_SIZE,
+	    PDU_APPLICATION_CONTEXT);
+	(void)str_copy(ac->implementation, UID_SIZE, UID_IMPLEMENTATION);
+	(void)str_copy(ac->version_name, AE_SIZE, UID_VERSION_NAME);
+	(void)str_copy(ac->called, AE_SIZE, rq->called);
+	(void)str_copy(ac->calling, AE_SIZE, rq->calling);
 }
 
 /* AE-6 to AE-8: let the owner decide, answer. */
@@ -179,17 +191,13 @@ decide(struct guest *g, struct pdu_associate *rq)
 {
 	struct listener *s = g->home;
 	struct assoc *a = g->a;
-	struct pdu_associate ac = {.version = 1, .max_pdu = PDU_DATA_MAX};
+	struct pdu_associate ac;
 	struct pdu_reject rj = {1, 1, 1};
 	struct listen_caller c = {.peer = a->peer, .local = a->local,
-	    .n_open = s->n_open, .rq = rq};
-	(void)str_copy(ac.application_context, UID_SIZE,
-	    PDU_APPLICATION_CONTEXT);
-	(void)str_copy(ac.implementation, UID_SIZE, UID_IMPLEMENTATION);
-	(void)str_copy(ac.version_name, AE_SIZE, UID_VERSION_NAME);
-	(void)str_copy(ac.called, AE_SIZE, rq->called);
-	(void)str_copy(ac.calling, AE_SIZE, rq->calling);
-
+	    .open = s->book.open, .n_open = s->book.n,
+	    .n_recent = book_count_recent(&s->book, a->peer, rq->calling),
+	    .rq = rq};
+	begin_answer(&ac, rq);
 	buf_clear(&a->out);
 	if (!s->ports.decide(s->ports.ctx, &c, &ac, &rj)) {
 		stats_add(STAT_ASSOCIATIONS_REFUSED, 1);
@@ -208,10 +216,21 @@ decide(struct guest *g, struct pdu_associate *rq)
 		return;
 	}
 	a->state = ul_step(UL_STA3, UL_EV_SAY_AC).next;
-	s->n_handshakes--;
-	count_open(s, 1);
-	stats_add(STAT_ASSOCIATIONS, 1);
+	s->n_handshakes[a->local]--;
+	book_add(&s->book, a);
 	become_idle(g);
+}
+
+/* Wait for the request: its first byte soon, all of it by ARTIM. */
+static void
+await_request(struct guest *g)
+{
+	int64_t artim = g->home->artim_ms;
+	int64_t ms = 1000 * limits()->first_byte;
+	int64_t past = (clock_uptime_ns() - g->since_ns) / CLOCK_MS;
+	if (g->spoke || ms > artim)
+		ms = artim > past ? artim - past : 0;
+	watch(g, on_handshake, ms);
 }
 
 static void
@@ -227,9 +246,14 @@ on_handshake(void *ctx, int events) /* loop_io_fn */
 		return;
 	}
 	struct assoc_pdu pdu;
+	bool first = rc == 1 && !g->spoke;
+	g->spoke = g->spoke || first;
 	rc = assoc_take(a, &pdu, &e);
-	if (rc == 0)
-		return; /* more is to come, or ARTIM */
+	if (rc == 0) { /* more is to come, or ARTIM */
+		if (first)
+			await_request(g);
+		return;
+	}
 	if (rc < 0) {
 		log_debug("dicom.handshake.garbage", "peer=%s error=%s",
 		    a->peer, e.msg);
@@ -283,22 +307,55 @@ listen_return(struct listener *s, struct assoc *take)
 	}
 	if (assoc_is_open(take))
 		say_goodbye(take);
-	count_open(s, -1);
+	book_remove(&s->book, take);
 	assoc_drop(&take);
 }
 
-/* Make room for a newcomer: who has been silent longest goes, so that
- * silent callers shut out nobody but each other. */
 static void
-dismiss_oldest(struct listener *s)
+dismiss_oldest(struct listener *s, bool local)
 {
 	struct guest *oldest = NULL;
 	for (struct guest *g = s->guests; g != NULL; g = g->next)
-		if (g->a->state != UL_STA6)
+		if (g->a->state != UL_STA6 && g->a->local == local)
 			oldest = g;
 	assert(oldest != NULL);
 	stats_add(STAT_ASSOCIATIONS_REFUSED, 1);
 	dismiss(oldest);
+}
+
+/* Make room for a newcomer: who has been silent longest goes, so that silent
+ * callers shut out nobody but each other, and from elsewhere nobody here.
+ * False: there is none for it. */
+static bool
+make_room(struct listener *s, bool local)
+{
+	unsigned elsewhere = s->n_handshakes[false];
+	unsigned all = elsewhere + s->n_handshakes[true];
+	unsigned most = LISTEN_HANDSHAKES_MAX - LISTEN_HANDSHAKES_LOCAL;
+	if (all < LISTEN_HANDSHAKES_MAX && (local || elsewhere < most))
+		return true;
+	if (elsewhere > 0)
+		dismiss_oldest(s, false);
+	else if (local)
+		dismiss_oldest(s, true);
+	return elsewhere > 0 || local;
+}
+
+static void
+greet(struct listener *s, int take_fd, const char *peer, bool local)
+{
+	if (!make_room(s, local)) {
+		stats_add(STAT_ASSOCIATIONS_REFUSED, 1);
+		sock_close(&take_fd);
+		return;
+	}
+	struct assoc *a = assoc_new(take_fd, UL_STA2, NULL);
+	(void)str_copy(a->peer, sizeof(a->peer), peer);
+	a->local = local;
+	s->n_handshakes[local]++;
+	struct guest *g = guest_new(s, a);
+	g->since_ns = clock_uptime_ns();
+	await_request(g);
 }
 
 static void
@@ -334,13 +391,7 @@ on_connection(void *ctx, int events) /* loop_io_fn */
 				pause_port(s, &e);
 			return;
 		}
-		if (s->n_handshakes >= LISTEN_HANDSHAKES_MAX)
-			dismiss_oldest(s);
-		struct assoc *a = assoc_new(fd, UL_STA2, NULL);
-		(void)str_copy(a->peer, sizeof(a->peer), peer);
-		a->local = local;
-		s->n_handshakes++;
-		watch(guest_new(s, a), on_handshake, s->artim_ms);
+		greet(s, fd, peer, local);
 	}
 }
 
@@ -355,7 +406,7 @@ listen_start(struct loop *l, const char *host, uint16_t port, int idle_ms,
 	s->loop = l;
 	s->ports = *ports;
 	s->idle_ms = idle_ms;
-	s->artim_ms = ASSOC_ARTIM_MS;
+	s->artim_ms = (int)(1000 * limits()->request_time);
 	s->close_ms = ASSOC_CLOSE_MS;
 	s->fd = fd;
 	s->io = loop_io_start(l, fd, LOOP_READ, on_connection, s);
@@ -397,6 +448,7 @@ listen_free(struct listener **pp)
 	if (s == NULL)
 		return;
 	listen_stop(s);
-	assert(s->n_open == 0); /* all came home before */
+	assert(s->book.n == 0); /* all came home before */
+	book_done(&s->book);
 	mem_free(s);
 }

@@ -14,17 +14,22 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/lock.h"
 #include "base/sock.h"
 #include "wire/dimse.h"
 #include "wire/pdu.h"
 
 #define ASSOC_CONNECT_MS 5000 /* TCP connect */
-#define ASSOC_ARTIM_MS 10000 /* PS3.8 9.1.5: request, answer, close */
-#define ASSOC_PDU_MS 30000 /* a PDU that has begun must be whole by then */
-#define ASSOC_SEND_MS 60000 /* about 1 MiB must leave within this */
+/* PS3.8 9.1.5: request, answer, close */
+#define ASSOC_ARTIM_MS (1000 * limits()->request_time)
+/* a PDU that has begun must be whole by then */
+#define ASSOC_PDU_MS (1000 * limits()->pdu_time)
+/* about 1 MiB must leave within this */
+#define ASSOC_SEND_MS (1000 * limits()->send_time)
 #define ASSOC_CLOSE_MS 2000 /* wait for the peer's close, then close */
-#define ASSOC_RATE_MIN 1024 /* bytes/s of a data set, waiting aside */
+/* bytes/s of a data set, waiting aside */
+#define ASSOC_RATE_MIN (limits()->least_rate)
 
 struct assoc;
 
@@ -106,6 +111,19 @@ int assoc_receive_buf(struct assoc *a, int64_t wait_ms, struct buf *b,
  * as they are, cut to the peer's PDU size. */
 int assoc_send(struct assoc *a, uint8_t context, const struct dimse *d,
     const void *p, size_t n, struct err *e);
+
+/* The same when the data set is not at hand as a whole: the command first,
+ * then pieces of any size, the last of them (which may be empty) with
+ * ${last}. After a failure, or when the last piece will not come, there is
+ * nothing left but assoc_break or assoc_abort: the peer has half a message. */
+int assoc_send_begin(struct assoc *a, uint8_t context, const struct dimse *d,
+    struct err *e);
+int assoc_send_piece(struct assoc *a, const void *p, size_t n, bool last,
+    struct err *e);
+
+/* Abort, but ${a} stays with its owner: it is over (assoc_is_open is false)
+ * and waits to be freed. */
+void assoc_break(struct assoc *a);
 
 /* Put ${a} under another stop handle (NULL: under none), between uses. */
 void assoc_set_stop(struct assoc *a, struct assoc_stop *stop);

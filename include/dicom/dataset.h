@@ -13,14 +13,15 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "wire/attrs.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define DATASET_IDENTIFIER_MAX (1024 * 1024) /* bytes, security limit */
-#define DATASET_HEADER_MAX (64 * 1024 * 1024) /* bytes before pixel data */
+#define DATASET_IDENTIFIER_MAX ((size_t)limits()->identifier_size) /* bytes */
+#define DATASET_HEADER_MAX ((size_t)limits()->header_size) /* before pixels */
 
 /* Once, before any thread: quiet DCMTK's own log, check the dictionary.
  * -1 (ERR_IO) when the dictionary is missing. */
@@ -41,12 +42,35 @@ int dataset_parse(const void *p, size_t n, const char *syntax,
     const uint32_t *tags, unsigned n_tags, struct attrs *ret, struct err *e);
 
 /* Append ${as} as an identifier in ${syntax} (Implicit LE, Explicit LE or
- * BE). Text is written in UTF-8 with (0008,0005) ISO_IR 192 when any value
- * is not ASCII, without (0008,0005) when all are. A value that its VR cannot
- * hold, or longer than an Explicit VR length can tell, is ERR_INVAL; nothing
- * is appended then. */
+ * BE). When all values are ASCII there is no (0008,0005). Else text is
+ * written in the set that ${as}->charset names, with that (0008,0005), when it
+ * is a single set without escapes (ISO_IR 13 to 166, GBK, GB18030) that holds
+ * all of it without loss; else in UTF-8 with ISO_IR 192. A value that its VR
+ * cannot hold, or longer (as written) than an Explicit VR length can tell, is
+ * ERR_INVAL; nothing is appended then. */
 int dataset_format(const struct attrs *as, const char *syntax, struct buf *b,
     struct err *e);
+
+/* Append the attributes of a data set as one DICOM JSON object (PS3.18 F.2),
+ * valid UTF-8 and valid JSON whatever the bytes are. ${p} as for
+ * dataset_parse. Sequences are followed (SCAN_DEPTH_MAX deep), private
+ * attributes kept, group lengths left out. Numbers that are none in JSON
+ * terms (DS "abc", NaN) become strings, empty components null. Bytes (OB, OW,
+ * OF, OD, OL, OV, UN) of more than DATASET_INLINE_MAX and pixel data become a
+ * BulkDataURI: ${bulk} + "/" + the path of tags and item numbers, as in
+ * "7FE00010" or "00400555/1/0040A30A"; shorter ones InlineBinary. Of pixel
+ * data the header must be within ${n}, or its offset table begin there, not
+ * the value; what follows it is not told. (0008,0005) becomes ISO_IR 192; of
+ * a tag that comes twice the first counts. On failure nothing is appended;
+ * more than ${b} may hold is ERR_INVAL. */
+#define DATASET_INLINE_MAX 1024 /* bytes */
+int dataset_json(const void *p, size_t n, const char *syntax,
+    const char *bulk, struct buf *b, struct err *e);
+/* Where in a whole data set the value at such a path lies: 1 with its bytes
+ * (of pixel data in fragments: of all items, headers included), 0 when there
+ * is none, or ${path} is no path. Not of deflated data sets (-1). */
+int dataset_locate(const void *p, size_t n, const char *syntax,
+    const char *path, size_t *ret_at, size_t *ret_n, struct err *e);
 
 #ifdef __cplusplus
 }

@@ -19,10 +19,20 @@
 
 struct listener;
 
+/* An association that is open, idle or at work. */
+struct listen_open {
+	char host[SOCK_ADDR_SIZE]; /* without port */
+	char calling[AE_SIZE];
+	bool local; /* from this machine */
+};
+
 struct listen_caller {
 	const char *peer; /* "127.0.0.1:50312" */
 	bool local; /* from this machine */
-	unsigned n_open; /* associations open now, this one not counted */
+	const struct listen_open *open; /* this one not among them; borrowed */
+	unsigned n_open;
+	unsigned n_recent; /* accepted in the last second from this address
+	                    * under this title; at most LISTEN_RECENT_MAX */
 	const struct pdu_associate *rq;
 };
 
@@ -37,12 +47,17 @@ struct listen_ports {
 	void (*ready)(void *ctx, struct assoc *take);
 };
 
-#define LISTEN_HANDSHAKES_MAX 64 /* connections that have not asked yet, or
-                                  * are leaving; above, the oldest goes */
+/* Connections that have not asked yet, or are leaving. Above, the one that is
+ * silent longest goes, and none of this machine for one from elsewhere. */
+#define LISTEN_HANDSHAKES_MAX 64
+#define LISTEN_HANDSHAKES_LOCAL 32 /* of them, none for callers elsewhere */
+#define LISTEN_RECENT_MAX 1024
 
-/* Listen at ${host} (numeric) and ${port} (0: any). A connection that has
- * not sent its whole request in ASSOC_ARTIM_MS is closed; an association
- * that asks nothing for ${idle_ms} is aborted. */
+/* Listen at ${host} (numeric) and ${port} (0: any). A connection that says
+ * nothing for limits()->first_byte, or has not sent its whole request in
+ * limits()->request_time, is closed; an association that asks nothing for
+ * limits()->idle_local or ->idle_elsewhere, or ${idle_ms} when that is less,
+ * is aborted. */
 struct listener *listen_start(struct loop *l, const char *host, uint16_t port,
     int idle_ms, const struct listen_ports *ports, struct err *e);
 uint16_t listen_port(const struct listener *s);

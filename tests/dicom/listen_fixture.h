@@ -15,6 +15,7 @@
 #include <fcntl.h>
 
 #include "assoc_peer.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "dicom/listen.h"
@@ -32,7 +33,8 @@ struct fix {
 	bool refuse;
 	struct pdu_reject rj;
 	unsigned most; /* associations, 0 = any number */
-	unsigned decided, saw_open;
+	unsigned decided, saw_open, saw_recent;
+	struct listen_open saw_last; /* of those that are open */
 	char calling[AE_SIZE];
 	bool local;
 	/* what became ready */
@@ -62,6 +64,9 @@ on_decide(void *ctx, const struct listen_caller *c, struct pdu_associate *ac,
 	struct fix *f = ctx;
 	f->decided++;
 	f->saw_open = c->n_open;
+	f->saw_recent = c->n_recent;
+	if (c->n_open > 0)
+		f->saw_last = c->open[c->n_open - 1];
 	f->local = c->local;
 	(void)str_copy(f->calling, AE_SIZE, c->rq->calling);
 	*rj = f->rj;
@@ -94,13 +99,19 @@ on_line(void *ctx, enum log_level level, const char *line)
 }
 
 static inline void
-listen_at(struct fix *f, int idle_ms)
+listen_on(struct fix *f, const char *host, int idle_ms)
 {
 	const struct listen_ports ports = {.ctx = f, .decide = on_decide,
 	    .ready = on_ready};
 	listen_free(&f->s);
-	f->s = listen_start(f->l, "127.0.0.1", 0, idle_ms, &ports, &f->e);
+	f->s = listen_start(f->l, host, 0, idle_ms, &ports, &f->e);
 	assert_non_null(f->s);
+}
+
+static inline void
+listen_at(struct fix *f, int idle_ms)
+{
+	listen_on(f, "127.0.0.1", idle_ms);
 }
 
 static inline int
@@ -133,6 +144,7 @@ teardown(void **state)
 	buf_done(&f->say);
 	buf_done(&f->heard);
 	clock_set_source(NULL);
+	limits_set(NULL);
 	log_set_sink(NULL, NULL);
 	return count_files() == f->files ? 0 : -1;
 }

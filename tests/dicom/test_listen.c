@@ -251,6 +251,35 @@ test_listen_number_of_associations_is_told_and_limited(void **state)
 	sock_close(&kept[2]);
 }
 
+/* What decides about a newcomer sees who is here, and how often it came. */
+static void
+test_listen_who_is_open_and_who_came_lately_is_told(void **state)
+{
+	struct fix *f = *state;
+	int kept[3];
+	raw_clock_start(0);
+	for (unsigned i = 0; i < 3; i++) {
+		associate(f);
+		assert_int_equal(f->saw_recent, i);
+		kept[i] = f->fd;
+		f->fd = -1;
+	}
+	associate(f);
+	assert_int_equal(f->saw_open, 3);
+	assert_string_equal(f->saw_last.host, "127.0.0.1");
+	assert_string_equal(f->saw_last.calling, "TESTER");
+	assert_true(f->saw_last.local);
+
+	/* a second later nobody came lately */
+	sock_close(&f->fd);
+	raw_clock_jump(1001);
+	associate(f);
+
+	assert_int_equal(f->saw_recent, 0);
+	for (unsigned i = 0; i < 3; i++)
+		sock_close(&kept[i]);
+}
+
 static void
 test_listen_idle_too_long_is_aborted(void **state)
 {
@@ -483,6 +512,7 @@ main(void)
 	    TEST(test_listen_rest_of_a_pdu_is_ready_without_more_bytes),
 	    TEST(test_listen_release_and_abort_and_hang_up_leave_nothing),
 	    TEST(test_listen_number_of_associations_is_told_and_limited),
+	    TEST(test_listen_who_is_open_and_who_came_lately_is_told),
 	    TEST(test_listen_idle_too_long_is_aborted),
 	    TEST(test_listen_stop_tells_the_idle_and_closes_the_port),
 	    TEST(test_listen_association_home_after_the_stop_is_aborted),
