@@ -3,7 +3,8 @@
 # Homebrew. Does nothing, quickly, when everything is there. `deps.sh demo`
 # leaves out what only tests need.
 # package on Debian : what it brings : formula on macOS ("-" = comes along) :
-# "t" = for tests only
+# "t" = for tests only. What it brings is a path, a header, or lib/ and a
+# library, the latter two in whatever folder this architecture has for them.
 list='
 gcc:/usr/bin/gcc:-
 g++:/usr/bin/g++:-
@@ -19,16 +20,20 @@ libjansson-dev:jansson.h:jansson
 libinih-dev:/usr/include/ini.h:inih
 libicu-dev:unicode/uregex.h:icu4c
 libssl-dev:openssl/evp.h:openssl@3
+libopenjp2-7-dev:lib/libopenjp2.so:openjpeg
 libxxhash-dev:/usr/include/xxhash.h:xxhash
 zlib1g-dev:/usr/include/zlib.h:-
 curl:/usr/bin/curl:-
 python3:/usr/bin/python3:-
 orthanc:/usr/sbin/Orthanc:-:t
+orthanc-dicomweb:/usr/share/orthanc/plugins/libOrthancDicomWeb.so:-:t
 dicom3tools:/usr/bin/dciodvfy:-:t
 shellcheck:/usr/bin/shellcheck:shellcheck:t
 mandoc:/usr/bin/mandoc:-:t
 procps:/usr/bin/pgrep:-:t
 npm:/usr/bin/npm:node:t
+chromium:/usr/bin/chromium:-:t
+unzip:/usr/bin/unzip:-:t
 '
 if [ "$(uname -s)" = Darwin ]; then
 	command -v brew >/dev/null || {
@@ -50,6 +55,7 @@ for row in $list; do
 	case $file in
 	/usr/bin/npm) command -v npm >/dev/null && continue ;;
 	/*) [ -e "$file" ] && continue ;;
+	lib/*) [ -e "/usr/lib/$multi/${file#lib/}" ] && continue ;;
 	*)
 		[ -e "/usr/include/$file" ] && continue
 		[ -e "/usr/include/$multi/$file" ] && continue

@@ -16,7 +16,7 @@ for src in tests/fuzz/fuzz_*.c; do
 	mkdir -p "$out/$name"
 	extra=""
 	# shellcheck disable=SC2086 # words on purpose
-	if [ "$name" = fuzz_dataset ]; then
+	if [ "$name" = fuzz_dataset ] || [ "$name" = fuzz_json ]; then
 		for cc in agent/dicom/*.cc; do
 			# vptr checks need the C++ runtime of the sanitizer
 			clang++ -std=c++17 $flags -fno-sanitize=vptr -c -o "$out/$(basename "$cc").o" "$cc" || exit 1
@@ -25,7 +25,8 @@ for src in tests/fuzz/fuzz_*.c; do
 	fi
 	# shellcheck disable=SC2086 # words on purpose
 	clang -std=c17 $flags -o "$out/$name.bin" "$src" agent/wire/*.c \
-		agent/base/*.c $extra -lz -lpthread || exit 1
+		agent/text/*.c agent/base/*.c $extra -lz -licui18n -licuuc \
+		-lpthread || exit 1
 	echo "fuzz: $name for $seconds s"
 	# the corpus that is kept, the one that grows
 	if [ -d "$seeds" ]; then

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Would it build on a Mac? Compiles every source for both kinds of Mac with the
 # headers of Apple's system library that the zig compiler carries, and links
-# the C against stubs made of this machine's own libraries. It proves names,
-# types and symbols, never behaviour.
+# the agent's C against stubs made of this machine's own libraries. It proves
+# names, types and symbols, never behaviour.
 #
 # usage: macos-check.sh [FILE...]   with files: compile these only
 # Needs Linux on x86-64, npm (for the compiler, once) and what `make` needs;
@@ -70,7 +70,24 @@ copy_headers()
 		done
 		[ -e "$out/include/$h" ] || echo "macos-check: no $h here" >&2
 	done
+	for d in $(pkg-config --cflags-only-I libopenjp2 | sed 's/-I//g'); do
+		cp -RL "$d"/*.h "$out/include/"
+	done
+	write_sandbox
 	overlay_dcmtk
+}
+
+# Apple's sandbox.h, which the compiler does not carry (sandbox_init(3)).
+write_sandbox()
+{
+	cat >"$out/include/sandbox.h" <<'EOF'
+#include <stdint.h>
+#define SANDBOX_NAMED 1
+extern const char kSBXProfilePureComputation[];
+int sandbox_init(const char *profile, uint64_t flags, char **errorbuf)
+    __attribute__((deprecated));
+void sandbox_free_error(char *errorbuf) __attribute__((deprecated));
+EOF
 }
 
 # Debian's DCMTK is built for glibc's large files and with STL strings; a
@@ -166,7 +183,7 @@ link_program()
 	main=agent_main_$2.c.o
 	[ -f "$out/$1/$main" ] || return 0
 	objects=$(find "$out/$1" -name '*.c.o' ! -name agent_main_understudy.c.o \
-	    ! -name agent_main_understudyd.c.o)
+	    ! -name agent_main_understudyd.c.o ! -name 'agent_decode_*')
 	flags=-lshim
 	for l in $libs; do
 		flags="$flags -l$l"
