@@ -99,6 +99,24 @@ need_series(struct index *ix, const struct index_object *o, struct place *p,
 	return 0;
 }
 
+/* The metadata of instance ${id} as ${o} has it. None is worse than an old
+ * one, which may be of other bytes. */
+static int
+set_metadata(struct index *ix, const struct index_object *o, int64_t id,
+    struct err *e)
+{
+	bool none = o->metadata.p == NULL;
+	struct index_run r = run(ix, none ? INDEX_W_METADATA_DROP :
+	    INDEX_W_METADATA_SET);
+	index_run_int(&r, id);
+	if (!none) {
+		index_run_int(&r, o->metadata_n);
+		index_run_int(&r, o->metadata_crc);
+		index_run_blob(&r, o->metadata.p, o->metadata.n);
+	}
+	return index_run_all(&r, e);
+}
+
 /* An object that is known already came again: what the store says of it now
  * is the truth. */
 static int
@@ -112,7 +130,9 @@ set_instance(struct index *ix, const struct index_object *o, int64_t id,
 	index_run_int(&r, o->offset);
 	index_run_text(&r, o->class_uid);
 	index_run_text(&r, o->syntax);
-	return index_run_all(&r, e);
+	if (index_run_all(&r, e) != 0)
+		return -1;
+	return set_metadata(ix, o, id, e);
 }
 
 static int
@@ -133,6 +153,9 @@ add_instance(struct index *ix, const struct index_object *o, struct place *p,
 	if (index_run_all(&r, e) != 0)
 		return -1;
 	p->new_instances = 1;
+	int64_t id = sqlite3_last_insert_rowid(ix->db);
+	if (o->metadata.p != NULL && set_metadata(ix, o, id, e) != 0)
+		return -1;
 	r = run(ix, INDEX_W_SERIES_COUNT);
 	index_run_int(&r, p->series);
 	return index_run_all(&r, e);
@@ -273,6 +296,20 @@ apply_wants(struct index *ix, const struct index_op *op, struct err *e)
 	return index_run_all(&r, e);
 }
 
+/* Of an object that is not here any more: nothing. */
+static int
+apply_metadata(struct index *ix, const struct index_op *op, struct err *e)
+{
+	struct index_run r = run(ix, INDEX_W_INSTANCE_FIND);
+	index_run_blob(&r, op->o.name, sizeof(op->o.name));
+	int rc = index_run_step(&r, e);
+	if (rc != 1)
+		return rc;
+	int64_t id = sqlite3_column_int64(r.s, 0);
+	index_run_end(&r);
+	return set_metadata(ix, &op->o, id, e);
+}
+
 int
 index_apply(struct index *ix, const struct index_op *op, struct err *e)
 {
@@ -285,6 +322,7 @@ index_apply(struct index *ix, const struct index_op *op, struct err *e)
 	    [INDEX_OP_DROP_OBJECT] = apply_drop_object,
 	    [INDEX_OP_DROP_STUDY] = apply_drop_study,
 	    [INDEX_OP_WANTS] = apply_wants,
+	    [INDEX_OP_METADATA] = apply_metadata,
 	};
 	return apply[op->kind](ix, op, e);
 }

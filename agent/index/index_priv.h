@@ -13,7 +13,8 @@
 
 #define INDEX_BATCH 256 /* writes of one transaction */
 #define INDEX_GATHER_MS 200 /* how long one waits for more */
-/* Objects are waited with above this; one has about 4 KiB of attributes. */
+/* Objects are waited with above this; one has about 6 KiB with its
+ * metadata. */
 #define INDEX_QUEUE_MAX 20000
 #define INDEX_BUSY_MS 5000 /* for a reader that opens as the writer recovers */
 
@@ -39,13 +40,15 @@ enum index_op_kind {
 	INDEX_OP_DROP_OBJECT,
 	INDEX_OP_DROP_STUDY,
 	INDEX_OP_WANTS,
+	INDEX_OP_METADATA,
 };
 
 /* One queued write with its strings and blobs behind it, in one piece. */
 struct index_op {
 	struct index_op *next;
 	enum index_op_kind kind;
-	struct index_object o; /* OBJECT; its name for DROP_OBJECT */
+	struct index_object o; /* OBJECT; its name for DROP_OBJECT
+	                        * and METADATA, which has metadata too */
 	const char *uid; /* of the study, or the case */
 	const char *archive;
 	bool flag;

@@ -247,6 +247,25 @@ read_instance(sqlite3_stmt *s, struct index_row *row, struct err *e)
 	return 0;
 }
 
+/* Not every instance has its metadata. */
+static int
+fetch_metadata(struct index_reader *r, int64_t id, struct index_row *row,
+    struct err *e)
+{
+	sqlite3_stmt *s = r->stmt[INDEX_R_METADATA];
+	(void)sqlite3_reset(s); /* told by the step */
+	struct index_run run = index_run_of(s);
+	row->metadata = (struct index_blob){0};
+	index_run_int(&run, id);
+	int rc = index_run_step(&run, e);
+	if (rc != 1)
+		return rc;
+	row->metadata_n = (uint32_t)sqlite3_column_int64(s, 0);
+	row->metadata_crc = (uint32_t)sqlite3_column_int64(s, 1);
+	row->metadata = index_blob_of(s, 2);
+	return 0;
+}
+
 /* what the row that was read last holds, so that a study is not read again
  * for each of its instances */
 struct row_state {
@@ -255,9 +274,10 @@ struct row_state {
 };
 
 static int
-read_row(struct index_reader *r, enum index_level level, sqlite3_stmt *ids,
-    struct row_state *st, struct err *e)
+read_row(struct index_reader *r, const struct index_select *sel,
+    sqlite3_stmt *ids, struct row_state *st, struct err *e)
 {
+	enum index_level level = sel->level;
 	int64_t study = sqlite3_column_int64(ids, 0);
 	if (study != st->study) {
 		if (fetch(r, INDEX_R_STUDY, study, e) != 0)
@@ -284,7 +304,10 @@ read_row(struct index_reader *r, enum index_level level, sqlite3_stmt *ids,
 	}
 	if (level < INDEX_INSTANCE)
 		return 0;
-	if (fetch(r, INDEX_R_INSTANCE, sqlite3_column_int64(ids, 2), e) != 0)
+	int64_t id = sqlite3_column_int64(ids, 2);
+	if (fetch(r, INDEX_R_INSTANCE, id, e) != 0)
+		return -1;
+	if (sel->metadata && fetch_metadata(r, id, &st->row, e) != 0)
 		return -1;
 	return read_instance(r->stmt[INDEX_R_INSTANCE], &st->row, e);
 }
@@ -304,7 +327,7 @@ each_row(struct index_reader *r, const struct index_select *sel,
 		int rc = index_run_step(&run, e);
 		if (rc != 1)
 			return rc;
-		if (read_row(r, sel->level, ids, &st, e) != 0)
+		if (read_row(r, sel, ids, &st, e) != 0)
 			return -1;
 		if (!fn(ctx, &st.row))
 			return 0;
@@ -323,7 +346,7 @@ index_select(struct index_reader *r, const struct index_select *sel,
     index_row_fn *fn, void *ctx, struct err *e)
 {
 	static const enum index_read rows[] = {INDEX_R_STUDY, INDEX_R_SERIES,
-	    INDEX_R_INSTANCE};
+	    INDEX_R_INSTANCE, INDEX_R_METADATA};
 	struct err ignored; /* the end of a read changes nothing */
 	struct query q;
 	sqlite3_stmt *ids = NULL;

@@ -58,7 +58,13 @@
 	    " ON instance (series, number, uid)") \
 	X(1, "CREATE INDEX instance_by_uid ON instance (uid, series)") \
 	X(1, "CREATE TABLE wants (case_id TEXT PRIMARY KEY," \
-	    " wants BLOB NOT NULL) STRICT")
+	    " wants BLOB NOT NULL) STRICT") \
+	X(2, "CREATE TABLE metadata (" \
+	    " instance INTEGER PRIMARY KEY REFERENCES instance (id)" \
+	    "  ON DELETE CASCADE," \
+	    " n INTEGER NOT NULL," \
+	    " crc INTEGER NOT NULL," \
+	    " part BLOB NOT NULL) STRICT")
 
 /* the writer's: id, statement */
 #define INDEX_WRITES(X) \
@@ -111,6 +117,10 @@
 	X(STUDY_EMPTY, "DELETE FROM study" \
 	    " WHERE id = ?1 AND n_instances = 0") \
 	X(STUDY_DROP, "DELETE FROM study WHERE uid = ?1") \
+	X(METADATA_SET, "INSERT INTO metadata VALUES (?1, ?2, ?3, ?4)" \
+	    " ON CONFLICT DO UPDATE SET n = excluded.n," \
+	    " crc = excluded.crc, part = excluded.part") \
+	X(METADATA_DROP, "DELETE FROM metadata WHERE instance = ?1") \
 	X(WANTS_SET, "INSERT INTO wants VALUES (?1, ?2)" \
 	    " ON CONFLICT DO UPDATE SET wants = excluded.wants") \
 	X(WANTS_DROP, "DELETE FROM wants WHERE case_id = ?1") \
@@ -128,6 +138,7 @@
 	    " FROM series WHERE id = ?1") \
 	X(INSTANCE, "SELECT uid, class_uid, syntax, name, digest, length," \
 	    " start, attrs FROM instance WHERE id = ?1") \
+	X(METADATA, "SELECT n, crc, part FROM metadata WHERE instance = ?1") \
 	X(WANTS, "SELECT case_id, wants FROM wants ORDER BY case_id") \
 	X(OBJECT, "SELECT length, start FROM instance WHERE name = ?1") \
 	X(TOTALS, "SELECT count(*), ifnull(sum(n_instances), 0)," \

@@ -101,7 +101,7 @@ index_put_object(struct index *ix, const struct index_object *o)
 	    &c.class_uid, &c.syntax, &c.patient_id, &c.issuer, &c.study_date,
 	    &c.modality};
 	struct index_blob *blobs[] = {&c.patient_study, &c.series,
-	    &c.instance};
+	    &c.instance, &c.metadata};
 	const size_t n_texts = sizeof(texts) / sizeof(texts[0]);
 	const size_t n_blobs = sizeof(blobs) / sizeof(blobs[0]);
 	size_t n = 0;
@@ -154,6 +154,20 @@ index_put_used(struct index *ix, const char *study_uid, uint64_t used,
 	op->used = used;
 	op->utc_s = utc_s;
 	put(ix, op, false);
+}
+
+void
+index_put_metadata(struct index *ix, const uint8_t name[INDEX_NAME_BYTES],
+    struct index_blob part, uint32_t n, uint32_t crc)
+{
+	struct index_op *op = op_new(INDEX_OP_METADATA, part.n);
+	char *at = op->tail;
+	op->o.metadata = part;
+	op->o.metadata_n = n;
+	op->o.metadata_crc = crc;
+	memcpy(op->o.name, name, INDEX_NAME_BYTES);
+	pack_blob(&at, &op->o.metadata);
+	put(ix, op, true);
 }
 
 void

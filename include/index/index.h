@@ -23,7 +23,7 @@
 #include "base/err.h"
 #include "base/uid.h"
 
-#define INDEX_SCHEMA 1 /* PRAGMA user_version */
+#define INDEX_SCHEMA 2 /* PRAGMA user_version */
 #define INDEX_NAME_BYTES 32
 #define INDEX_DIGEST_BYTES 16
 
@@ -51,6 +51,10 @@ struct index_object {
 	int series_number, instance_number;
 	/* wire/attrs blobs of each level; the first object's are kept */
 	struct index_blob patient_study, series, instance;
+	/* DICOM JSON of the header, deflated as wire/gzpart says; p NULL =
+	 * not made, and what an object had before it came again is dropped */
+	struct index_blob metadata;
+	uint32_t metadata_n, metadata_crc; /* of the text */
 };
 
 /* Open or make <dir>/index.db, migrate forward, start the writer. One agent
@@ -70,8 +74,8 @@ bool index_was_clean(const struct index *ix);
  * start, and the agent is unhealthy. */
 bool index_has_failed(const struct index *ix, struct err *ret);
 
-/* Queued writes [any]. They cannot fail here; see index_flush. This one waits
- * while 20,000 writes are queued; the others never do. */
+/* Queued writes [any]. They cannot fail here; see index_flush. This one and
+ * index_put_metadata wait while 20,000 writes are queued; the others never. */
 void index_put_object(struct index *ix, const struct index_object *o);
 /* ${expected} instances are listed by the archive ${archive}; ready as told,
  * but never while fewer are held. The study's row must exist (an object was
@@ -82,6 +86,11 @@ void index_put_study(struct index *ix, const char *study_uid, bool ready,
 void index_put_kept(struct index *ix, const char *study_uid, bool kept);
 void index_put_used(struct index *ix, const char *study_uid, uint64_t used,
     int64_t utc_s);
+/* The metadata of an object whose row has none, or another; no effect when it
+ * is not here. Waits as index_put_object does: not on the loop. */
+void index_put_metadata(struct index *ix,
+    const uint8_t name[INDEX_NAME_BYTES], struct index_blob part, uint32_t n,
+    uint32_t crc);
 /* Remove an object: its study is not ready any more; an empty series or
  * study goes too. Remove a study with all below it. */
 void index_drop_object(struct index *ix,
@@ -122,6 +131,7 @@ struct index_select {
 	unsigned n_instance_uids;
 	const char *date_from, *date_to; /* YYYYMMDD inclusive, study date */
 	bool unready; /* studies that are not ready as well */
+	bool metadata; /* of instances: row.metadata too */
 };
 
 /* One row; fields below the asked level are empty. Borrowed until the
@@ -149,6 +159,8 @@ struct index_row {
 	const uint8_t *name, *digest;
 	uint64_t length;
 	uint32_t offset;
+	struct index_blob metadata; /* p NULL when there is none */
+	uint32_t metadata_n, metadata_crc;
 };
 /* Return false to stop. */
 typedef bool index_row_fn(void *ctx, const struct index_row *row);
