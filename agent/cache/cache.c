@@ -326,6 +326,7 @@ cache_start(struct loop *l, const struct cache_config *conf,
 		cache_stop(&c);
 		return NULL;
 	}
+	pool_set_background(c->verifier);
 	c->timer = loop_timer_start(l, RETENTION_EVERY_MS, on_retention, c);
 	return c;
 }

@@ -45,7 +45,7 @@ on_instance(void *ctx, const struct attrs *as, struct err *e)
 	}
 	if (l->n >= ARCHIVE_INSTANCES_MAX)
 		return err_set(e, ERR_PEER, 0,
-		    "study: want at most %d instances", ARCHIVE_INSTANCES_MAX);
+		    "study: want at most %u instances", ARCHIVE_INSTANCES_MAX);
 	if (l->n == l->cap) {
 		l->cap = l->cap == 0 ? 256 : 2 * l->cap;
 		l->lines = mem_grow(l->lines, l->cap, sizeof(l->lines[0]));
@@ -93,6 +93,29 @@ struct held {
 	struct err *e;
 };
 
+/* To those who follow the study. */
+static void
+pass_on(struct fetch *f, const struct index_row *row)
+{
+	struct store_item it = {.object = {.length = row->length,
+	    .offset = row->offset}};
+	memcpy(it.object.name, row->name, sizeof(it.object.name));
+	memcpy(it.object.digest, row->digest, sizeof(it.object.digest));
+	(void)str_copy(it.series_uid, UID_SIZE, row->series_uid); /* valid */
+	(void)str_copy(it.instance_uid, UID_SIZE, row->instance_uid);
+	(void)str_copy(it.class_uid, UID_SIZE, row->class_uid);
+	(void)str_copy(it.syntax, UID_SIZE, row->syntax);
+	flow_put(&f->p->intake.flows, f->flow, &it);
+}
+
+static void
+on_given(void *ctx, const char *instance_uid) /* of flow_each */
+{
+	struct ticket_line *l = ticket_line(ctx, instance_uid);
+	if (l != NULL)
+		l->in_flow = true;
+}
+
 /* An object that is here already counts if it is listed and whole. One that
  * the archive has deleted meanwhile is withdrawn; one that cannot be read
  * just now may be whole, and ends this try. */
@@ -122,6 +145,8 @@ on_held(void *ctx, const struct index_row *row) /* index_row_fn */
 	if (l->here) /* the same UID in two series: once is what counts */
 		return true;
 	l->here = true;
+	if (!l->in_flow)
+		pass_on(h->f, row);
 	atomic_fetch_add(&k->n_here, 1);
 	atomic_fetch_add(&k->bytes, row->length);
 	return true;
@@ -172,6 +197,7 @@ open_ticket(struct fetch *f, struct err *e)
 	struct assoc *a = NULL;
 	int rc = archive_open(&a, &p->c.archives[f->archive], p->c.ae_title,
 	    ARCHIVE_FIND, &f->stop, e);
+	f->reached = rc == 0;
 	if (rc == 0)
 		rc = list_instances(&l, a, e);
 	if (rc == 0)
@@ -188,6 +214,8 @@ open_ticket(struct fetch *f, struct err *e)
 		return -1;
 	ticket_sort(&f->ticket);
 	atomic_store(&f->expected, f->ticket.n_lines + l.bad);
+	flow_list(&p->intake.flows, f->flow, f->ticket.n_lines + l.bad);
+	flow_each(&p->intake.flows, f->flow, on_given, &f->ticket);
 	if (count_held(f, e) != 0)
 		return -1;
 	ticket_open(&p->intake.tickets, &f->ticket);
@@ -216,13 +244,26 @@ static bool
 on_ready(void *ctx, const struct index_row *row) /* index_row_fn */
 {
 	struct fetch *f = ctx;
+	struct told *t = &f->told;
+	struct attrs as;
+	struct err ignored; /* a blob that cannot be read leaves blanks */
 	(void)str_copy(f->modalities, sizeof(f->modalities), row->modalities);
+	(void)str_copy(t->patient_id, sizeof(t->patient_id), row->patient_id);
+	(void)str_copy(t->issuer, sizeof(t->issuer), row->issuer);
+	(void)str_copy(t->date, sizeof(t->date), row->study_date);
+	if (attrs_parse(row->patient_study.p, row->patient_study.n, &as,
+	    &ignored) == 0) {
+		(void)str_copy(t->description, sizeof(t->description),
+		    attrs_value(&as, TAG_STUDY_DESCRIPTION)); /* a cut */
+		attrs_done(&as);
+	}
 	return false;
 }
 
-/* Not every archive tells them (dcmqrscp does not); the objects do. */
+/* Not every archive tells it all (dcmqrscp has no modalities), and of what a
+ * viewer asked for nothing may be known; the objects tell. */
 static void
-read_modalities(struct fetch *f)
+read_told(struct fetch *f)
 {
 	struct err ignored; /* then they stay as they were told */
 	const char *uids[] = {f->study_uid};
@@ -256,7 +297,7 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 		    t->said[0] != '\0' ? ": " : "", t->said);
 	if (rc == 0) {
 		f->end = FETCH_READY;
-		read_modalities(f);
+		read_told(f);
 		return;
 	}
 	index_put_study(f->p->ix, f->study_uid, false, all,

@@ -69,6 +69,16 @@ is_found(const struct ask *k, const char *uid)
 	return false;
 }
 
+static void
+cut(struct prefetch *p, struct fetch *f)
+{
+	struct err e;
+	(void)err_set(&e, ERR_PEER, 0, "it is held back: the patient is "
+	    "another"); /* returns -1 */
+	flow_end(&p->intake.flows, f->flow, &e, true);
+	pool_cancel(p->pool, &f->job);
+}
+
 /* Not for this case, and no other wants it: no viewer is shown it, and what
  * is on its way is cut. */
 static void
@@ -76,10 +86,9 @@ hold_study(struct prefetch *p, struct board_study *s, const char *reason)
 {
 	if (s->state != STUDY_HELD)
 		stats_add(STAT_STUDIES_HELD, 1);
-	if (s->state == STUDY_FETCHING)
-		for (struct fetch *f = p->running; f != NULL; f = f->next)
-			if (str_eq(f->study_uid, s->uid))
-				pool_cancel(p->pool, &f->job);
+	struct fetch *f = prefetch_running(p, s->uid);
+	if (f != NULL)
+		cut(p, f);
 	if (s->state == STUDY_READY)
 		index_put_study(p->ix, s->uid, false, s->expected, s->archive);
 	s->state = STUDY_HELD;
@@ -211,6 +220,24 @@ outcome_ask(struct job *j) /* job_fn, loop */
 }
 
 static void
+fill(char *dst, size_t size, const char *src)
+{
+	if (dst[0] == '\0')
+		(void)str_copy(dst, size, src); /* same size, or a cut */
+}
+
+void
+outcome_fill(struct board_study *s, const struct told *t)
+{
+	if (s->patient_id[0] == '\0') /* never one's issuer for another */
+		fill(s->issuer, sizeof(s->issuer), t->issuer);
+	fill(s->patient_id, sizeof(s->patient_id), t->patient_id);
+	fill(s->description, sizeof(s->description), t->description);
+	fill(s->date, sizeof(s->date), t->date);
+	fill(s->modalities, sizeof(s->modalities), t->modalities);
+}
+
+static void
 take_end(struct board_study *s, const struct fetch *f)
 {
 	/* a try that ended before the archive's list says nothing of what is
@@ -219,6 +246,8 @@ take_end(struct board_study *s, const struct fetch *f)
 		s->instances = f->instances;
 		s->bytes = f->bytes;
 		s->expected = atomic_load(&f->expected);
+		(void)str_copy(s->archive, sizeof(s->archive),
+		    f->p->c.archives[f->archive].name); /* at most 32 */
 	}
 	if (s->state == STUDY_HELD) /* meanwhile; it stays unshown */
 		return;
@@ -237,6 +266,7 @@ take_end(struct board_study *s, const struct fetch *f)
 		s->state = STUDY_READY;
 		(void)str_copy(s->modalities, sizeof(s->modalities),
 		    f->modalities);
+		outcome_fill(s, &f->told);
 		s->tries = 0;
 		s->reason[0] = '\0';
 		stats_add(STAT_FETCHES_DONE, 1);
@@ -250,8 +280,9 @@ take_end(struct board_study *s, const struct fetch *f)
 	s->next_try_utc = clock_utc_s() + backoff_s(s->tries);
 	(void)str_copy(s->reason, sizeof(s->reason), f->reason);
 	log_warn("prefetch.study.not_ready",
-	    "here=%u listed=%u reason='%s' action=trying_again", s->instances,
-	    s->expected, s->reason);
+	    "here=%u listed=%u reason='%s' action=%s", s->instances,
+	    s->expected, s->reason, s->n_cases > 0 ? "trying_again" :
+	    "kept_for_the_next_request");
 }
 
 void
@@ -265,7 +296,9 @@ outcome_fetch(struct job *j) /* job_fn, loop */
 	*pp = f->next;
 	p->busy[f->archive]--;
 	stats_add(STAT_TRANSFERS_NOW, -1);
-	if (f->end == FETCH_READY || atomic_load(&f->expected) > 0)
+	/* one that has nothing of the study is there all the same */
+	if (f->end == FETCH_READY || atomic_load(&f->expected) > 0 ||
+	    (f->reached && f->e.code == ERR_PEER))
 		outcome_answered(p, f->archive);
 	else if (f->end == FETCH_FAILED)
 		outcome_failed(p, f->archive, &f->e);
@@ -277,6 +310,7 @@ outcome_fetch(struct job *j) /* job_fn, loop */
 	if (s != NULL && s->state == STUDY_READY)
 		p->ports.arrived(p->ports.ctx, s->uid);
 	board_changed(p->board);
+	follow_over(p, f, s);
 	assoc_stop_done(&f->stop);
 	mem_free(f);
 	if (!p->stopping)
@@ -297,6 +331,7 @@ outcome_progress(struct prefetch *p)
 		s->instances = here;
 		s->expected = all;
 		s->bytes = atomic_load(&f->ticket.bytes);
+		follow_make_room(p, f, s);
 	}
 	if (moved) {
 		board_settle(p->board, clock_utc_s(), p->c.plan.horizon_s);

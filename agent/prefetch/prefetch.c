@@ -77,13 +77,22 @@ begin_ask(struct prefetch *p, const struct board_case *bc)
 	pool_submit(p->pool, &k->job);
 }
 
+unsigned
+prefetch_archive_of(const struct prefetch *p, const struct board_study *s)
+{
+	unsigned i = 0;
+	while (i < p->c.n_archives &&
+	    !str_eq(p->c.archives[i].name, s->archive))
+		i++;
+	return i;
+}
+
+/* For bulk work: where its case found it, else the first. */
 static unsigned
 archive_of(const struct prefetch *p, const struct board_study *s)
 {
-	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if (str_eq(p->c.archives[i].name, s->archive))
-			return i;
-	return 0;
+	unsigned i = prefetch_archive_of(p, s);
+	return i < p->c.n_archives ? i : 0;
 }
 
 /* The earliest current case that wants the study: its patient is who the
@@ -104,11 +113,37 @@ case_wanting(const struct prefetch *p, const char *uid)
 	return NULL;
 }
 
+struct fetch *
+prefetch_running(const struct prefetch *p, const char *study_uid)
+{
+	struct fetch *f = p->running;
+	while (f != NULL && !str_eq(f->study_uid, study_uid))
+		f = f->next;
+	return f;
+}
+
+/* Followers may have come before it: then it is theirs. */
 static void
-begin_fetch(struct prefetch *p, struct board_study *s, unsigned archive)
+open_flow(struct prefetch *p, struct fetch *f)
+{
+	bool fresh = false; /* either is fine */
+	f->flow = flow_join(&p->intake.flows, f->study_uid, FLOW_RUNNING,
+	    &fresh);
+	flow_set(&p->intake.flows, f->flow, FLOW_RUNNING);
+	f->ticket.flow = f->flow;
+}
+
+void
+prefetch_begin(struct prefetch *p, struct board_study *s, unsigned archive)
 {
 	const struct board_case *c = case_wanting(p, s->uid);
 	struct fetch *f = mem_new(struct fetch);
+	struct told t;
+	if (overview_told(&p->overview, s->uid, &t))
+		outcome_fill(s, &t);
+	if (s->archive[0] == '\0')
+		(void)str_copy(s->archive, sizeof(s->archive),
+		    p->c.archives[archive].name); /* at most 32 */
 	f->job = (struct job){.work = fetch_work, .done = outcome_fetch,
 	    .stop = fetch_stop};
 	f->p = p;
@@ -118,6 +153,7 @@ begin_fetch(struct prefetch *p, struct board_study *s, unsigned archive)
 	if (c != NULL)
 		f->ticket.patient = c->file.patient;
 	assoc_stop_init(&f->stop);
+	open_flow(p, f);
 	f->next = p->running;
 	p->running = f;
 	p->busy[archive]++;
@@ -131,18 +167,22 @@ begin_fetch(struct prefetch *p, struct board_study *s, unsigned archive)
 	pool_submit(p->pool, &f->job);
 }
 
-static bool
-has_place(const struct prefetch *p, unsigned archive)
+bool
+prefetch_has_place(const struct prefetch *p, unsigned i, bool bulk)
 {
-	return p->busy[archive] < p->c.archives[archive].associations;
+	unsigned n = p->c.archives[i].associations;
+	if (bulk && p->c.read_through && n > 1)
+		n--;
+	return p->busy[i] < n;
 }
 
-/* A question goes to every archive that is not left out. */
+/* A question goes to every archive that is not left out. It is short: it may
+ * take the place that is for viewers. */
 static bool
 may_ask(const struct prefetch *p)
 {
 	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if (!is_left_out(p, i) && !has_place(p, i))
+		if (!is_left_out(p, i) && !prefetch_has_place(p, i, false))
 			return false;
 	return p->c.n_archives > 0;
 }
@@ -150,8 +190,8 @@ may_ask(const struct prefetch *p)
 /* The bytes that a study still needs, as its objects so far let expect. While
  * none is here, room for one: a high guess would evict what others need or
  * never fit, a low one is corrected at the next try. */
-static uint64_t
-room_for(const struct board_study *s)
+uint64_t
+prefetch_room_for(const struct board_study *s)
 {
 	if (s->instances == 0 || s->expected <= s->instances)
 		return ROOM_GUESS;
@@ -164,12 +204,13 @@ try_fetch(struct prefetch *p, const struct plan_step *step)
 	struct board_study *s = step->study;
 	char why[200];
 	unsigned archive = archive_of(p, s);
-	if (!has_place(p, archive) ||
+	if (!prefetch_has_place(p, archive, true) ||
+	    prefetch_running(p, s->uid) != NULL ||
 	    !p->ports.may_fetch(p->ports.ctx, s->uid))
 		return;
-	if (p->ports.make_room(p->ports.ctx, room_for(s),
+	if (p->ports.make_room(p->ports.ctx, prefetch_room_for(s),
 	    step->deadline_utc, why, sizeof(why))) {
-		begin_fetch(p, s, archive);
+		prefetch_begin(p, s, archive);
 		return;
 	}
 	s->state = s->instances > 0 ? STUDY_INCOMPLETE : STUDY_FAILED;
@@ -207,6 +248,15 @@ mark_ours(struct prefetch *p)
 	}
 }
 
+static bool
+is_one_down(const struct prefetch *p)
+{
+	for (unsigned i = 0; i < p->c.n_archives; i++)
+		if (p->health[i].state == ARCHIVE_DOWN)
+			return true;
+	return false;
+}
+
 void
 prefetch_look(struct prefetch *p)
 {
@@ -217,6 +267,7 @@ prefetch_look(struct prefetch *p)
 	struct civil c = zone_of_utc(p->c.zone, now, &offset_s);
 	mark_ours(p);
 	board_settle(p->board, now, p->c.plan.horizon_s);
+	follow_look(p); /* viewers first */
 	struct plan_step *steps = mem_new_n(struct plan_step, STEPS_MAX);
 	unsigned n = plan_make(p->board, &p->c.plan, now,
 	    c.hour * 60 + c.min, steps, STEPS_MAX);
@@ -226,9 +277,11 @@ prefetch_look(struct prefetch *p)
 	int64_t next = plan_next_utc(steps, n, now);
 	mem_free(steps);
 	board_settle(p->board, now, p->c.plan.horizon_s);
+	overview_refresh(&p->overview, p->board, &p->c, p->health);
 	loop_timer_stop(&p->timer);
 	int64_t wait_s = next - now;
-	wait_s = wait_s < 1 ? 1 : wait_s > 60 ? 60 : wait_s;
+	int64_t most_s = is_one_down(p) ? PROBE_DOWN_NS / CLOCK_S : 60;
+	wait_s = wait_s < 1 ? 1 : wait_s > most_s ? most_s : wait_s;
 	p->timer = loop_timer_start(p->loop, wait_s * 1000, on_timer, p);
 	p->ports.changed(p->ports.ctx);
 }
@@ -243,11 +296,9 @@ prefetch_study_now(struct prefetch *p, const char *study_uid)
 		s->state = STUDY_QUEUED;
 		s->next_try_utc = 0;
 		s->tries = 0;
-		unsigned archive = archive_of(p, s);
 		struct plan_step now = {.kind = PLAN_FETCH, .study = s,
 		    .deadline_utc = s->deadline_utc};
-		if (has_place(p, archive))
-			try_fetch(p, &now);
+		try_fetch(p, &now);
 	}
 	prefetch_look(p);
 	return true;
@@ -283,6 +334,14 @@ prefetch_start(struct loop *l, const struct prefetch_config *c,
 	struct pool *pool = pool_new(l, "archive", threads, e);
 	if (pool == NULL)
 		return NULL;
+	if (pool != NULL)
+		pool_set_background(pool);
+	struct pool *asking = pool_new(l, "ask", 1 + QUESTIONS_AT_ONCE *
+	    c->n_archives, e);
+	if (asking == NULL) {
+		pool_free(&pool);
+		return NULL;
+	}
 	struct prefetch *p = mem_new(struct prefetch);
 	p->loop = l;
 	p->c = *c;
@@ -291,11 +350,16 @@ prefetch_start(struct loop *l, const struct prefetch_config *c,
 	p->ix = ix;
 	p->st = st;
 	p->pool = pool;
+	p->asking = asking;
+	p->bell = bell_new(p);
 	p->intake.ix = ix;
 	p->intake.st = st;
 	p->intake.learn = ports->learn;
 	p->intake.ctx = ports->ctx;
 	tickets_init(&p->intake.tickets);
+	flows_init(&p->intake.flows);
+	overview_init(&p->overview);
+	questions_init(&p->questions);
 	return p;
 }
 
@@ -303,9 +367,15 @@ void
 prefetch_halt(struct prefetch *p)
 {
 	p->stopping = true;
+	flows_halt(&p->intake.flows);
+	questions_halt(&p->questions);
+	pool_free(&p->asking);
 	pool_free(&p->pool); /* every outcome_* still comes */
+	loop_timer_stop(&p->waiting_timer);
 	loop_timer_stop(&p->progress);
 	loop_timer_stop(&p->timer);
+	while (p->n_waiting > 0)
+		flow_leave(&p->intake.flows, &p->waiting[--p->n_waiting]);
 }
 
 void
@@ -316,6 +386,10 @@ prefetch_stop(struct prefetch **pp)
 	if (p == NULL)
 		return;
 	prefetch_halt(p);
+	bell_stop(&p->bell);
+	questions_done(&p->questions);
+	overview_done(&p->overview);
+	flows_done(&p->intake.flows);
 	tickets_done(&p->intake.tickets);
 	mem_free(p);
 }
@@ -332,7 +406,7 @@ prefetch_active(const struct prefetch *p)
 unsigned
 prefetch_queued(const struct prefetch *p)
 {
-	return p->n_queued;
+	return p->n_queued + p->n_waiting;
 }
 
 const struct archive_health *

@@ -5,7 +5,12 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/limits.h"
+#include "dicom/metadata.h"
+#include "prefetch/flow.h"
+#include "prefetch/overview.h"
 #include "prefetch/prefetch.h"
+#include "prefetch/question.h"
 #include "prefetch/ticket.h"
 #include "run/pool.h"
 #include "wire/attrs.h"
@@ -14,7 +19,7 @@
 #define ARCHIVE_ANSWER_MS 60000 /* silence between two messages */
 #define ARCHIVE_STUDIES_MAX 2000 /* answers to one patient's question */
 #define ARCHIVE_SERIES_MAX 2000 /* of one study */
-#define ARCHIVE_INSTANCES_MAX 100000 /* of one study */
+#define ARCHIVE_INSTANCES_MAX (limits()->objects) /* of one study */
 #define ARCHIVE_UIDS_MAX 500 /* of one C-GET: 3,000 failed (dcmtk.md 3) */
 
 /* archive.c [worker]: questions to an archive. */
@@ -34,6 +39,7 @@ int archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
 /* intake.c [worker]: one object that arrives on ${a}. */
 struct intake {
 	struct tickets tickets;
+	struct flows flows; /* where what is kept goes on to followers */
 	struct index *ix;
 	struct store *st;
 	void (*learn)(void *ctx, const char *class_uid, const char *syntax);
@@ -48,6 +54,18 @@ struct intake_object {
  * -1 when the association is over. */
 int intake_take(struct intake *in, struct assoc *a,
     const struct intake_object *o, uint16_t *ret_status, struct err *e);
+
+/* entry.c [worker]: what the index keeps of an object. Read it from what was
+ * written so far (also after a failure entry_done it), then put it. */
+struct entry {
+	struct attrs as;
+	struct metadata meta; /* part.p NULL when it could not be made */
+};
+int entry_read(struct entry *ret, struct store_writer *w, const char *syntax,
+    struct err *e);
+void entry_put(const struct entry *en, struct index *ix,
+    const struct intake_object *o, const struct store_object *so);
+void entry_done(struct entry *en);
 
 /* classes.c: which classes and syntaxes to propose for a C-GET, in rounds
  * until nothing is missing. */
@@ -122,17 +140,72 @@ struct fetch {
 	char study_uid[UID_SIZE];
 	char modalities[65]; /* as the archive told; when ready, as held */
 	unsigned lost; /* index_lost when it began */
+	struct flow *flow; /* used until its end */
 	struct ticket ticket; /* its counters are read by the loop */
 	atomic_uint expected;
 	/* results */
 	enum fetch_end end;
+	bool reached; /* the archive, for its list */
 	unsigned instances;
 	uint64_t bytes;
+	struct told told; /* of the objects, when ready */
 	struct err e;
 	char reason[BOARD_REASON_SIZE];
 	struct fetch *next; /* of the running ones, owned by the loop */
 };
 void fetch_work(struct job *j); /* job_fn, worker */
+
+/* prefetch.c, on the loop: begin a retrieval of ${s}, which has none. */
+void prefetch_begin(struct prefetch *p, struct board_study *s,
+    unsigned archive);
+/* The one of a study that is under way, or NULL. */
+struct fetch *prefetch_running(const struct prefetch *p,
+    const char *study_uid);
+/* Whether archive ${i} has a place for another association: bulk work leaves
+ * one of two or more to viewers. */
+bool prefetch_has_place(const struct prefetch *p, unsigned i, bool bulk);
+/* The bytes that a study still needs. */
+uint64_t prefetch_room_for(const struct board_study *s);
+/* The position of its archive, n_archives when none is named so. */
+unsigned prefetch_archive_of(const struct prefetch *p,
+    const struct board_study *s);
+
+/* follow.c, on the loop: what viewers wait for. */
+#define FOLLOW_WAITING_MAX 16 /* studies that wait for a place */
+/* Begin what viewers asked for and what may begin now. */
+void follow_look(struct prefetch *p);
+/* ${f} has ended as the board's ${s} says: its followers are told, unless
+ * another try follows at once. */
+void follow_over(struct prefetch *p, struct fetch *f,
+    const struct board_study *s);
+/* Make room ahead of a retrieval that is followed. */
+void follow_make_room(struct prefetch *p, const struct fetch *f,
+    struct board_study *s);
+
+/* bell.c: a worker has something for the loop. */
+struct bell;
+struct bell *bell_new(struct prefetch *p);
+/* [worker] follow_look and elsewhere_look are called on the loop, soon. */
+void bell_ring(struct bell *b);
+/* [loop] No more; what was rung comes to nothing. */
+void bell_stop(struct bell **pp);
+
+/* elsewhere.c [loop]: put the questions that wait to the archives. */
+void elsewhere_look(struct prefetch *p);
+
+/* inquire.c: one archive's part of a question. */
+struct inquiry {
+	struct job job; /* first */
+	struct prefetch *p;
+	struct question *q; /* used until the work has ended */
+	struct question *held; /* the same, until it comes home */
+	struct assoc_stop *stop; /* in it */
+	unsigned archive;
+	/* results */
+	bool ran, reached; /* an association was made */
+	struct err e;
+};
+void inquire_work(struct job *j); /* job_fn, worker */
 
 struct prefetch {
 	/* set at birth, then constant */
@@ -143,11 +216,18 @@ struct prefetch {
 	struct index *ix;
 	struct store *st;
 	struct intake intake;
+	struct overview overview; /* what workers may know of the board */
+	struct questions questions; /* of viewers */
 	/* owned by the loop */
+	struct bell *bell;
 	struct pool *pool; /* NULL once halted */
+	struct pool *asking; /* for viewers' questions; NULL once halted */
 	struct loop_timer *timer; /* the next look */
 	struct loop_timer *progress; /* counters to the board */
+	struct loop_timer *waiting_timer;
 	struct fetch *running;
+	struct flow *waiting[FOLLOW_WAITING_MAX]; /* used; first come first */
+	unsigned n_waiting;
 	unsigned n_asks, n_queued;
 	unsigned busy[PREFETCH_ARCHIVES_MAX]; /* associations in use */
 	struct archive_health health[PREFETCH_ARCHIVES_MAX];
@@ -159,12 +239,15 @@ struct prefetch {
 void outcome_ask(struct job *j); /* job_fn */
 void outcome_fetch(struct job *j); /* job_fn */
 void outcome_progress(struct prefetch *p);
+/* What the board does not know of the study yet, from ${t}. */
+void outcome_fill(struct board_study *s, const struct told *t);
 /* Archive ${i} answered; or did not. */
 void outcome_answered(struct prefetch *p, unsigned i);
 void outcome_failed(struct prefetch *p, unsigned i, const struct err *e);
 
 /* probe.c, on the loop: C-ECHO to archives not heard of for a while. */
 #define PROBE_EVERY_NS (60 * CLOCK_S)
+#define PROBE_DOWN_NS (10 * CLOCK_S) /* viewers wait for it to be back */
 void probe_quiet_archives(struct prefetch *p);
 
 #endif

@@ -88,8 +88,11 @@ void
 probe_quiet_archives(struct prefetch *p)
 {
 	int64_t now = clock_continuous_ns();
-	for (unsigned i = 0; i < p->c.n_archives && !p->stopping; i++)
+	for (unsigned i = 0; i < p->c.n_archives && !p->stopping; i++) {
+		int64_t every = p->health[i].state == ARCHIVE_DOWN ?
+		    PROBE_DOWN_NS : PROBE_EVERY_NS;
 		if (p->busy[i] == 0 && (p->heard_ns[i] == 0 ||
-		    now - p->heard_ns[i] >= PROBE_EVERY_NS))
+		    now - p->heard_ns[i] >= every))
 			begin(p, i);
+	}
 }

@@ -18,10 +18,13 @@ struct ticket_line {
 	char series_uid[UID_SIZE];
 	char class_uid[UID_SIZE]; /* "" when the archive does not say */
 	bool here; /* held and verified */
+	bool in_flow; /* given to followers by an earlier retrieval */
 };
 
+struct flow;
 struct ticket {
 	/* set at birth, then constant */
+	struct flow *flow; /* where what is here goes on; NULL: nowhere */
 	char study_uid[UID_SIZE];
 	char ae_title[17]; /* of the archive that may send it */
 	bool by_move; /* it comes to the node; else on our own C-GET */

@@ -12,8 +12,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#ifdef __linux__
+#if defined(__linux__)
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#elif defined(__APPLE__)
+#include <pthread/qos.h>
 #endif
 
 #include "base/lock.h"
@@ -23,6 +26,7 @@
 
 #define STACK_BYTES (1024 * 1024) /* macOS gives threads 512 KiB: too few */
 #define NAME_SIZE 16 /* prctl(2) PR_SET_NAME */
+#define BACKGROUND_NICE 10 /* setpriority(2): a ninth of the others' share */
 
 struct queue {
 	struct job *first, **end;
@@ -39,6 +43,7 @@ struct pool {
 	struct loop *loop;
 	char name[NAME_SIZE];
 	unsigned max;
+	bool background;
 	/* shared, under lock */
 	struct lock lock;
 	struct cond wake;
@@ -154,6 +159,18 @@ name_thread(const char *name)
 #endif
 }
 
+/* Of this thread alone: on Linux a priority is a thread's (setpriority(2)). */
+static void
+step_back(void)
+{
+#if defined(__linux__)
+	(void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE); /* as it is else */
+#elif defined(__APPLE__)
+	(void)pthread_set_qos_class_self_np(QOS_CLASS_UTILITY,
+	    0); /* see above */
+#endif
+}
+
 /* The next job for ${w}, or NULL when the pool closes. */
 static struct job *
 next_job(struct pool *p, struct worker *w)
@@ -179,6 +196,8 @@ worker_main(void *arg)
 	struct worker *w = arg;
 	struct pool *p = w->pool;
 	name_thread(p->name);
+	if (p->background)
+		step_back();
 	for (;;) {
 		struct job *j = next_job(p, w);
 		if (j == NULL)
@@ -271,6 +290,12 @@ pool_submit(struct pool *p, struct job *take)
 		loop_post(p->loop, on_home, p);
 	else if (!have_worker(p))
 		pool_cancel(p, take);
+}
+
+void
+pool_set_background(struct pool *p)
+{
+	p->background = true;
 }
 
 void

@@ -23,6 +23,7 @@
 #include "run/loop.h"
 #include "store/store.h"
 #include "text/zone.h"
+#include "wire/attrs.h"
 
 #define PREFETCH_ARCHIVES_MAX 16
 
@@ -41,6 +42,8 @@ struct prefetch_config {
 	const struct zone *zone;
 	struct plan_rules plan;
 	bool strict_identity; /* hold what only the identifier supports */
+	bool read_through; /* of two associations or more to an archive,
+	                    * bulk work leaves one to viewers */
 	const struct relevance_rule *rules;
 	unsigned n_rules;
 	struct prefetch_archive archives[PREFETCH_ARCHIVES_MAX]; /* by rank */
@@ -92,6 +95,43 @@ struct archive_health {
 /* Of archive ${i} of the configuration; borrowed. */
 const struct archive_health *prefetch_health(const struct prefetch *p,
     unsigned i);
+
+/* Read-through: what a viewer asks for and is not here. [worker]
+ *
+ * Ask all archives that are up, side by side, what they have that fits
+ * ${keys} (an identifier: level, UIDs, matching keys), and give each answer
+ * to ${fn}, on this thread, one answer a UID: with the counts of instances
+ * and the modalities, which are asked for where an archive leaves them out.
+ * Studies that are held back (STUDY_HELD) are left out. Returns after
+ * PREFETCH_ELSEWHERE_MS at the latest with what is known by then; at once
+ * when no archive is up. The same question within a minute is answered
+ * from memory. */
+#define PREFETCH_ELSEWHERE_MS 1500
+typedef void prefetch_answer_fn(void *ctx, const struct attrs *answer);
+void prefetch_elsewhere(struct prefetch *p, const struct attrs *keys,
+    prefetch_answer_fn *fn, void *ctx);
+/* Whether a study that is not ready can be completed now: it is not held
+ * back and an archive that has it is up. */
+bool prefetch_completes(struct prefetch *p, const char *study_uid);
+/* Whether it is held back: no viewer is shown it. */
+bool prefetch_withheld(struct prefetch *p, const char *study_uid);
+/* Follow a study that is not ready: its retrieval begins at once unless it
+ * is under way already; all who follow share it. From then on
+ * prefetch_follow_next gives every object of the study once: those that are
+ * here, then each as it comes in, checked and stored. 1 = ${ret}; 0 = none
+ * within ${wait_ms}; 2 = the end, all that the archive lists was given; -1 =
+ * it ended otherwise, ${e} says why (what was given stays good).
+ * prefetch_follow fails at once when the study is held, no archive is up, or
+ * there is no room that no case needs. prefetch_follow_listed: the instances
+ * that the archive lists, 0 while it is not known. Nobody following any
+ * more does not end the retrieval. */
+struct follow;
+struct follow *prefetch_follow(struct prefetch *p, const char *study_uid,
+    struct err *e);
+int prefetch_follow_next(struct follow *f, int64_t wait_ms,
+    struct store_item *ret, struct err *e);
+unsigned prefetch_follow_listed(struct follow *f);
+void prefetch_follow_end(struct follow **pp);
 
 /* Objects that an archive sends to the node on our C-MOVE: whether one
  * of ${ae_title} is open [loop]; take one [worker], see node_ports.take. */

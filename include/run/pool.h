@@ -36,6 +36,9 @@ struct pool;
  * for a ${max} of 0. Give it back before ${l} is freed. */
 struct pool *pool_new(struct loop *l, const char *name, unsigned max,
     struct err *e);
+/* Its threads give way to those of other pools where the processor is short:
+ * a viewer's image comes before tomorrow's. Before the first job. */
+void pool_set_background(struct pool *p);
 /* Cancel all, wait for the running ones, call every done(). On the loop's
  * thread, whether or not the loop still runs. A job that such a done()
  * submits comes home cancelled. May be called by a done(). */
