@@ -24,6 +24,13 @@ static const char *const readiness_names[] = {
     [READINESS_FAILED] = "failed",
 };
 
+static const char *const push_names[] = {
+    [PUSH_NONE] = "none",
+    [PUSH_NOW] = "sending",
+    [PUSH_DONE] = "done",
+    [PUSH_FAILED] = "failed",
+};
+
 static const char *const want_names[] = {
     [WANT_NO] = "no",
     [WANT_YES] = "wanted",
@@ -40,6 +47,12 @@ const char *
 readiness_name(enum readiness r)
 {
 	return readiness_names[r];
+}
+
+const char *
+push_state_name(enum push_state s)
+{
+	return push_names[s];
 }
 
 const char *
@@ -83,6 +96,19 @@ void
 board_changed(struct board *b)
 {
 	b->version++;
+}
+
+void
+board_set_pushed(struct board *b, bool pushed)
+{
+	b->pushed = pushed;
+	b->version++;
+}
+
+bool
+board_is_pushed(const struct board *b)
+{
+	return b->pushed;
 }
 
 unsigned

@@ -18,6 +18,7 @@ struct board {
 	unsigned n_cases, cap_cases;
 	struct board_study **studies; /* by uid */
 	unsigned n_studies, cap_studies;
+	bool pushed;
 };
 
 /* The position of a study; false when unknown, then where it would stand. */

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "dicom/decode.h"
 #include "node/node_priv.h"
 #include "wire/scan.h"
 
@@ -28,36 +30,129 @@ has_address(const struct known_peer *p, const char *address)
 	return false;
 }
 
-/* What the caller may do; 0 with ${ret_ae_known} when only its address does
- * not fit. */
-static unsigned
-rights(struct node *n, const struct listen_caller *c, bool *ret_ae_known)
+/* Where ${peer} is; an IPv4 caller of an IPv6 port by its IPv4 address. */
+static void
+address_of(const char *peer, char dst[SOCK_ADDR_SIZE])
+{
+	char host[SOCK_ADDR_SIZE];
+	sock_host_of(peer, host);
+	bool mapped = str_starts(host, "::ffff:") &&
+	    strchr(host, '.') != NULL;
+	(void)str_copy(dst, SOCK_ADDR_SIZE, host + (mapped ? 7 : 0));
+}
+
+/* What a caller is to us. */
+struct standing {
+	unsigned may; /* 0 = nothing */
+	bool address_known; /* some section names it, or it is this machine */
+	bool ae_known; /* some section names the title */
+	bool is_archive; /* title and address are an archive's */
+};
+
+/* Under the lock. */
+static bool
+is_archive_at(const struct node *n, const char *calling, const char *address)
+{
+	for (unsigned i = 0; i < n->n_peers; i++)
+		if (n->peers[i].is_archive &&
+		    str_eq(n->peers[i].ae_title, calling) &&
+		    has_address(&n->peers[i], address))
+			return true;
+	return false;
+}
+
+static struct standing
+standing_of(struct node *n, const struct listen_caller *c)
 {
 	char address[SOCK_ADDR_SIZE];
-	unsigned may = c->local ? MAY_QUERY : 0;
-	sock_host_of(c->peer, address);
-	*ret_ae_known = false;
+	struct standing st = {.may = c->local ? MAY_QUERY : 0,
+	    .address_known = c->local};
+	address_of(c->peer, address);
 	lock_acquire(&n->lock);
 	for (unsigned i = 0; i < n->n_peers; i++) {
 		const struct known_peer *p = &n->peers[i];
-		if (!str_eq(p->ae_title, c->rq->calling))
-			continue;
-		*ret_ae_known = true;
-		if (has_address(p, address))
-			may |= p->is_archive ? MAY_STORE : MAY_QUERY;
+		bool here = has_address(p, address);
+		bool named = str_eq(p->ae_title, c->rq->calling);
+		st.address_known = st.address_known || here;
+		st.ae_known = st.ae_known || named;
+		if (here && named)
+			st.may |= p->is_archive ? MAY_STORE : MAY_QUERY;
 	}
+	st.is_archive = is_archive_at(n, c->rq->calling, address);
 	lock_release(&n->lock);
-	return may;
+	return st;
 }
 
+/* Why somebody is turned away: the peer learns ${rj}, people the rest. */
+struct no {
+	struct pdu_reject rj; /* PS3.8 table 9-21 */
+	const char *reason;
+	char remedy[240];
+};
+
 static bool
-turn_away(struct node *n, const struct listen_caller *c, const char *reason,
-    const char *remedy, struct pdu_reject *rj, struct pdu_reject with)
+say_no(struct no *no, struct pdu_reject rj, const char *reason,
+    const char *remedy)
 {
-	*rj = with;
-	n->ports.refused(n->ports.ctx, c->rq->calling, c->peer, reason,
-	    remedy);
+	no->rj = rj;
+	no->reason = reason;
+	(void)str_copy(no->remedy, sizeof(no->remedy), remedy); /* fits */
 	return false;
+}
+
+/* Associations that are open. */
+struct crowd {
+	unsigned same; /* of the caller's address and title */
+	unsigned viewers, elsewhere; /* all viewers; those not here */
+};
+
+static struct crowd
+count_crowd(struct node *n, const struct listen_caller *c)
+{
+	struct crowd k = {0};
+	char mine[SOCK_ADDR_SIZE], address[SOCK_ADDR_SIZE];
+	sock_host_of(c->peer, mine);
+	lock_acquire(&n->lock);
+	for (unsigned i = 0; i < c->n_open; i++) {
+		const struct listen_open *o = &c->open[i];
+		k.same += str_eq(o->host, mine) &&
+		    str_eq(o->calling, c->rq->calling);
+		address_of(o->host, address);
+		if (is_archive_at(n, o->calling, address))
+			continue;
+		k.viewers++;
+		k.elsewhere += !o->local;
+	}
+	lock_release(&n->lock);
+	return k;
+}
+
+/* Archives that send what we asked for have a count of their own: viewers
+ * must not lock them out, nor they the viewers. */
+static bool
+has_place(struct node *n, const struct listen_caller *c,
+    const struct standing *st, struct no *no)
+{
+	const struct limit_values *l = limits();
+	const struct pdu_reject full = {2, 3, 2}; /* local limit exceeded */
+	struct crowd k = count_crowd(n, c);
+	unsigned kept = l->local_places < n->max_associations ?
+	    l->local_places : n->max_associations - 1;
+	if (st->is_archive)
+		return k.same < l->max_per_archive || say_no(no, full,
+		    "all associations of this archive are taken",
+		    "[node] max_per_archive");
+	if (k.same >= l->max_per_peer)
+		return say_no(no, full,
+		    "all associations of this viewer are taken",
+		    "[node] max_per_peer");
+	if (k.viewers >= n->max_associations)
+		return say_no(no, full, "all associations are taken",
+		    "[node] max_associations");
+	if (!c->local && k.elsewhere >= n->max_associations - kept)
+		return say_no(no, full, "the places that are left are kept "
+		    "for viewers of this machine", "[node] local_places");
+	return true;
 }
 
 /* Of the proposed syntaxes of a query service: Implicit LE takes UID lists
@@ -75,26 +170,47 @@ service_syntax(const struct pdu_associate *rq, const struct pdu_context *c)
 	    pdu_syntax(rq, c, 0) : NULL;
 }
 
-/* Of a storage class: the syntax that most objects of the class are held in,
- * else Explicit LE, else what the peer names first. */
+/* Objects of a class that can go in a syntax; of them as they are held. */
+struct reach {
+	unsigned all, as_held;
+};
+
+/* Under the lock. */
+static struct reach
+reach_of(const struct node *n, const char *class_uid, const char *syntax)
+{
+	struct reach r = {0};
+	for (unsigned k = 0; k < n->n_learnt; k++) {
+		const struct learnt *l = &n->learnt[k];
+		if (!str_eq(l->class_uid, class_uid))
+			continue;
+		if (str_eq(l->syntax, syntax))
+			r.as_held += l->n;
+		if (str_eq(l->syntax, syntax) || (n->decode_program != NULL &&
+		    decode_can(l->syntax, syntax)))
+			r.all += l->n;
+	}
+	return r;
+}
+
+/* Of a storage class: the syntax in which most objects of the class can go,
+ * of several the one that most are held in; else Explicit LE, else what the
+ * peer names first. */
 static const char *
 storage_syntax(struct node *n, const struct pdu_associate *rq,
     const struct pdu_context *c)
 {
 	const char *best = pdu_syntax(rq, c, 0);
-	unsigned most = 0;
+	struct reach most = {0};
 	lock_acquire(&n->lock);
 	for (unsigned i = 0; i < c->n_syntaxes; i++) {
 		const char *ts = pdu_syntax(rq, c, i);
-		if (most == 0 && str_eq(ts, SYNTAX_EXPLICIT_LE))
+		struct reach r = reach_of(n, c->abstract, ts);
+		if (r.all > most.all || (r.all == most.all &&
+		    r.as_held > most.as_held) ||
+		    (most.all == 0 && str_eq(ts, SYNTAX_EXPLICIT_LE))) {
 			best = ts;
-		for (unsigned k = 0; k < n->n_learnt; k++) {
-			const struct learnt *l = &n->learnt[k];
-			if (l->n > most && str_eq(l->syntax, ts) &&
-			    str_eq(l->class_uid, c->abstract)) {
-				best = ts;
-				most = l->n;
-			}
+			most = r;
 		}
 	}
 	lock_release(&n->lock);
@@ -140,11 +256,10 @@ answer_context(struct node *n, const struct pdu_associate *rq,
  * line. A listed title gets another section name than it may have: each name
  * is taken once. */
 static void
-put_section(char *dst, size_t size, const struct listen_caller *c,
-    bool ae_known)
+put_section(struct no *no, const struct listen_caller *c, bool ae_known)
 {
 	char address[SOCK_ADDR_SIZE], ae[40], name[33];
-	sock_host_of(c->peer, address);
+	address_of(c->peer, address);
 	(void)str_escape(ae, sizeof(ae), c->rq->calling,
 	    strlen(c->rq->calling));
 	(void)snprintf(name, sizeof(name), ae_known ? "%.16s@%.15s" : "%.32s",
@@ -152,52 +267,83 @@ put_section(char *dst, size_t size, const struct listen_caller *c,
 	for (char *p = name; *p != '\0'; p++)
 		if (*p == '"')
 			*p = '_'; /* would end the name */
-	(void)snprintf(dst, size, "[viewer \"%s\"]\nae_title = %s\n"
-	    "host = %s\nport = 11112", name, ae, address); /* it fits */
+	(void)snprintf(no->remedy, sizeof(no->remedy), "[viewer \"%s\"]\n"
+	    "ae_title = %s\nhost = %s\nport = 11112", name, ae,
+	    address); /* it fits */
 }
 
+/* Whether the caller's request is one that we answer, in the order of the
+ * standard's reasons. */
+static bool
+is_proper(const struct node *n, const struct pdu_associate *rq,
+    struct no *no)
+{
+	char remedy[64];
+	if ((rq->version & 1) == 0)
+		return say_no(no, (struct pdu_reject){1, 2, 2},
+		    "protocol version is not 1", "a viewer of this century");
+	if (!str_eq(rq->application_context, PDU_APPLICATION_CONTEXT))
+		return say_no(no, (struct pdu_reject){1, 1, 2},
+		    "another application context", "a DICOM viewer");
+	(void)snprintf(remedy, sizeof(remedy), "in the viewer: AE title %s",
+	    n->ae_title); /* it fits */
+	return str_eq(rq->called, n->ae_title) || say_no(no,
+	    (struct pdu_reject){1, 1, 7}, "called us by another AE title",
+	    remedy);
+}
+
+/* From an address that no section names everything is refused alike, before
+ * its request is looked at: it learns nothing of us. From one that is named,
+ * a title that is not this address's is refused the same way, but after. */
+static bool
+is_welcome(struct node *n, const struct listen_caller *c,
+    const struct standing *st, struct no *no)
+{
+	if (st->address_known && (!has_place(n, c, st, no) ||
+	    !is_proper(n, c->rq, no)))
+		return false;
+	if (st->may == 0) {
+		put_section(no, c, st->ae_known);
+		no->rj = (struct pdu_reject){1, 1, 3}; /* calling AE title */
+		no->reason = st->ae_known ?
+		    "its AE title is listed with another address" :
+		    st->address_known ?
+		    "its address is listed with another AE title" :
+		    "neither from the loopback address nor listed";
+		return false;
+	}
+	if ((st->may & MAY_QUERY) == 0 &&
+	    !n->ports.expects(n->ports.ctx, c->rq->calling))
+		return say_no(no, (struct pdu_reject){2, 3, 1},
+		    "an archive that was not asked to send", "nothing to do");
+	if (!c->local && !st->is_archive &&
+	    c->n_recent >= limits()->max_per_second)
+		return say_no(no, (struct pdu_reject){2, 3, 1},
+		    "too many associations in a second",
+		    "[node] max_per_second");
+	return true;
+}
+
+/* Order of the checks: security.md section 2. The size of the request was
+ * bounded before it was read. */
 bool
 node_decide(void *ctx, const struct listen_caller *c,
     struct pdu_associate *ac, struct pdu_reject *rj)
 {
 	struct node *n = ctx;
 	const struct pdu_associate *rq = c->rq;
-	char remedy[240];
-	bool ae_known = false;
-	/* who: 1 = permanent, source 1 = service user, PS3.8 table 9-21 */
-	unsigned may = rights(n, c, &ae_known);
-	if (may == 0) {
-		put_section(remedy, sizeof(remedy), c, ae_known);
-		if (ae_known)
-			node_resolve(n);
-		return turn_away(n, c, ae_known ?
-		    "its AE title is listed with another address" :
-		    "neither from the loopback address nor listed", remedy, rj,
-		    (struct pdu_reject){1, 1, 3});
+	struct standing st = standing_of(n, c);
+	struct no no = {.reason = ""};
+	if (st.may == 0 && st.ae_known)
+		node_resolve(n); /* its address may have changed */
+	if (!is_welcome(n, c, &st, &no)) {
+		*rj = no.rj;
+		n->ports.refused(n->ports.ctx, rq->calling, c->peer,
+		    no.reason, no.remedy);
+		return false;
 	}
-	if ((rq->version & 1) == 0)
-		return turn_away(n, c, "protocol version is not 1",
-		    "a viewer of this century", rj,
-		    (struct pdu_reject){1, 2, 2});
-	if (!str_eq(rq->application_context, PDU_APPLICATION_CONTEXT))
-		return turn_away(n, c, "another application context",
-		    "a DICOM viewer", rj, (struct pdu_reject){1, 1, 2});
-	if (!str_eq(rq->called, n->ae_title)) {
-		(void)snprintf(remedy, sizeof(remedy),
-		    "in the viewer: AE title %s", n->ae_title);
-		return turn_away(n, c, "called us by another AE title", remedy,
-		    rj, (struct pdu_reject){1, 1, 7});
-	}
-	if (c->n_open >= n->max_associations)
-		return turn_away(n, c, "all associations are taken",
-		    "[node] max_associations", rj,
-		    (struct pdu_reject){2, 3, 2});
-	if ((may & MAY_QUERY) == 0 &&
-	    !n->ports.expects(n->ports.ctx, rq->calling))
-		return turn_away(n, c, "an archive that was not asked to send",
-		    "nothing to do", rj, (struct pdu_reject){2, 3, 1});
 	for (unsigned i = 0; i < rq->n_contexts; i++)
-		answer_context(n, rq, &rq->contexts[i], may, ac);
+		answer_context(n, rq, &rq->contexts[i], st.may, ac);
 	return true;
 }
 

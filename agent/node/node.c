@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The node's life: port, workers, index readers. */
+#include <limits.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,36 +17,44 @@ set_peers(struct node *n, const struct node_config *c)
 		(void)str_copy(p->host, sizeof(p->host), c->peers[i].host);
 		p->port = c->peers[i].port;
 		p->is_archive = c->peers[i].is_archive;
+		p->push = c->peers[i].push;
 	}
 }
 
 struct node *
 node_start(struct loop *l, const struct node_config *c,
-    const struct node_ports *ports, struct index *ix, struct store *st,
-    struct err *e)
+    const struct node_ports *ports, struct board *b, struct index *ix,
+    struct store *st, struct err *e)
 {
 	struct node *n = mem_new(struct node);
 	n->loop = l;
 	n->ports = *ports;
+	n->board = b;
 	n->ix = ix;
 	n->st = st;
 	n->max_associations = c->max_associations;
 	n->partial = c->partial;
+	n->read_through = c->read_through;
+	n->decode_program = c->decode_program;
 	(void)str_copy(n->ae_title, AE_SIZE, c->ae_title);
 	lock_init(&n->lock);
 	set_peers(n, c);
 	struct listen_ports lp = {.ctx = n, .decide = node_decide,
 	    .ready = node_ready};
-	/* one more thread, for looking names up */
-	n->pool = pool_new(l, "viewer", c->max_associations + 1, e);
+	/* and threads for looking names up, and for a question and a push
+	 * to each viewer */
+	n->pool = pool_new(l, "viewer", c->max_associations + 1 +
+	    (2 + limits()->max_per_archive) * c->n_peers, e);
 	if (n->pool != NULL)
-		n->listener = listen_start(l, c->host, c->port, NODE_IDLE_MS,
+		n->listener = listen_start(l, c->host, c->port, INT_MAX,
 		    &lp, e);
 	if (n->listener == NULL) {
 		node_stop(&n);
 		return NULL;
 	}
 	node_resolve(n);
+	viewers_start(n);
+	pushes_start(n);
 	log_info("node.started", "ae_title=%s address=%s:%u", n->ae_title,
 	    c->host, node_port(n));
 	return n;
@@ -53,6 +63,8 @@ node_start(struct loop *l, const struct node_config *c,
 void
 node_halt(struct node *n)
 {
+	pushes_stop(n);
+	viewers_stop(n);
 	listen_stop(n->listener);
 	pool_cancel_all(n->pool);
 }
@@ -64,6 +76,8 @@ node_stop(struct node **pp)
 	*pp = NULL;
 	if (n == NULL)
 		return;
+	pushes_stop(n);
+	viewers_stop(n);
 	if (n->listener != NULL)
 		listen_stop(n->listener);
 	pool_free(&n->pool);

@@ -3,17 +3,19 @@
 #ifndef NODE_NODE_PRIV_H
 #define NODE_NODE_PRIV_H
 
+#include "base/limits.h"
 #include "base/lock.h"
 #include "dicom/listen.h"
 #include "node/node.h"
 #include "wire/attrs.h"
 #include "wire/classes.h"
+#include "wire/match.h"
 
 #define NODE_LEARNT_MAX 256 /* (class, syntax) pairs remembered */
 #define NODE_READERS_MAX 64 /* index connections kept for reuse */
 #define NODE_RSP_MS 60000 /* a viewer may take this long over an object */
 #define NODE_NEXT_MS 500 /* an association stays on its worker this long */
-#define NODE_OBJECTS_MAX 100000 /* of one retrieval */
+#define NODE_OBJECTS_MAX (limits()->objects) /* of one retrieval */
 
 struct learnt {
 	char class_uid[UID_SIZE], syntax[UID_SIZE];
@@ -24,7 +26,7 @@ struct known_peer {
 	char ae_title[AE_SIZE];
 	char host[256];
 	uint16_t port;
-	bool is_archive;
+	bool is_archive, push;
 	char address[8][SOCK_ADDR_SIZE]; /* without port */
 	unsigned n_addresses;
 };
@@ -35,14 +37,18 @@ struct node {
 	/* set at birth, then constant */
 	struct loop *loop;
 	struct node_ports ports;
+	struct board *board; /* the loop's */
 	struct index *ix;
 	struct store *st;
+	const char *decode_program;
 	char ae_title[AE_SIZE];
 	unsigned max_associations;
-	bool partial;
+	bool partial, read_through;
 	/* owned by the loop */
 	struct listener *listener;
 	struct pool *pool;
+	struct pushes *pushes; /* push.c */
+	struct viewers *viewers; /* viewers.c */
 	bool resolving;
 	int64_t resolved_utc;
 	/* shared, under lock */
@@ -95,6 +101,10 @@ int node_retrieve(struct session *s, const struct assoc_context *c,
 int node_store(struct session *s, const struct assoc_context *c,
     const struct dimse *rq, struct err *e);
 
+/* find.c [worker]: whether a study that is not ready is shown to viewers, and
+ * sent as far as it is here or comes. */
+bool node_shows(struct node *n, const char *study_uid);
+
 /* query.c: an identifier as an index selection; pure. */
 struct query {
 	struct attrs keys; /* owned */
@@ -112,10 +122,11 @@ int query_read(struct query *q, const char *class_uid, uint16_t *ret_status,
     struct err *e);
 void query_done(struct query *q);
 
-/* match.c: does ${value} of ${vr} match the key's value (PS3.4 C.2.2.2)? */
-bool match_value(const char *vr, const char *key, const char *value);
-/* All keys of ${keys} against ${as}; level, character set and the keys that
- * were computed for the answer included. */
-bool match_all(const struct attrs *keys, const struct attrs *as);
+/* viewers.c, push.c, on the loop: begin, end; of a node half started too.
+ */
+void viewers_start(struct node *n);
+void viewers_stop(struct node *n);
+void pushes_start(struct node *n);
+void pushes_stop(struct node *n);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "dicom/dataset.h"
 #include "node/node_priv.h"
+#include "node/uids.h"
 
 void
 query_done(struct query *q)
@@ -60,22 +61,26 @@ count_parts(const char *s)
 }
 
 /* Split a '\' list of UIDs in place; empty ones do not count, they must not
- * end the list nor make it mean any. A UID key with a wildcard (not allowed,
- * but seen: "*") does mean any. */
+ * end the list nor make it mean any, and one that is named twice counts once.
+ * A UID key with a wildcard (not allowed, but seen: "*") does mean any. */
 static unsigned
 split(char *list, const char **into)
 {
+	struct uids seen = {0};
 	unsigned n = 0;
 	for (char *p = list; p != NULL;) {
 		char *next = strchr(p, '\\');
 		if (next != NULL)
 			*next++ = '\0';
-		if (strpbrk(p, "*?") != NULL)
-			return 0;
-		if (str_trim(p)[0] != '\0')
+		if (strpbrk(p, "*?") != NULL) {
+			n = 0;
+			break;
+		}
+		if (str_trim(p)[0] != '\0' && uids_add(&seen, p))
 			into[n++] = p;
 		p = next;
 	}
+	uids_done(&seen);
 	return n;
 }
 
@@ -200,7 +205,7 @@ query_receive(struct session *s, const struct assoc_context *c,
 	attrs_init(&q->keys);
 	struct buf b;
 	buf_init(&b, DATASET_IDENTIFIER_MAX);
-	int rc = assoc_receive_buf(s->a, NODE_RSP_MS, &b, e);
+	int rc = assoc_receive_buf(s->a, ASSOC_PDU_MS, &b, e);
 	if (rc == 1)
 		*ret_status = DIMSE_OUT_OF_RESOURCES;
 	if (rc != 0)

@@ -1,97 +1,104 @@
 /* SPDX-License-Identifier: MIT */
-/* C-GET and C-MOVE: which objects, to whom, and how it ended
- * (PS3.4 C.4.2, C.4.3). */
-#include <string.h>
-
+/* C-GET and C-MOVE: which objects, and how it ended (PS3.4 C.4.2, C.4.3).
+ *
+ * DESIGN  What is ready goes first, in the order of use; then each study that
+ * is named and not ready, as it comes from the archive (through.c), or as far
+ * as it is here where that is allowed. Whatever was named and not sent counts
+ * as failed: never success for less.
+ */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stats.h"
 #include "base/str.h"
+#include "dicom/dataset.h"
 #include "node/retrieve_priv.h"
 
 #define TELL_NS (500 * CLOCK_MS) /* between two pending answers */
+#define TAG_FAILED_UIDS TAG(0x0008, 0x0058)
 
-static bool
-on_item(void *ctx, const struct index_row *row) /* index_row_fn */
+/* --- what is named --- */
+
+static void
+named_init(struct named *d, const char *const *uids, unsigned n)
 {
-	struct retrieval *r = ctx;
-	if (r->n_items == NODE_OBJECTS_MAX) {
-		r->too_many = true;
+	d->n = n;
+	for (unsigned i = 0; i < n; i++)
+		(void)uids_add(&d->uids, uids[i]); /* each is there once */
+	d->found = mem_new_n(bool, n);
+}
+
+static void
+named_done(struct named *d)
+{
+	uids_done(&d->uids);
+	mem_free(d->found);
+}
+
+static int64_t
+named_find(const struct named *d, const char *uid)
+{
+	return d->n == 0 ? INT64_MAX : uids_find(&d->uids, uid);
+}
+
+static void
+named_mark(struct named *d, int64_t at)
+{
+	if (d->n == 0 || d->found[at])
+		return;
+	d->found[at] = true;
+	d->n_found++;
+}
+
+bool
+retrieval_names(struct retrieval *r, const struct store_item *it)
+{
+	int64_t series = named_find(&r->series, it->series_uid);
+	int64_t instance = named_find(&r->instances, it->instance_uid);
+	if (series < 0 || instance < 0)
 		return false;
-	}
-	if (r->n_items == r->cap_items) {
-		r->cap_items = r->cap_items == 0 ? 256 : 2 * r->cap_items;
-		r->items = mem_grow(r->items, r->cap_items,
-		    sizeof(r->items[0]));
-	}
-	struct item *it = &r->items[r->n_items++];
-	*it = (struct item){.object = {.length = row->length,
-	    .offset = row->offset}};
-	memcpy(it->object.name, row->name, STORE_NAME_BYTES);
-	memcpy(it->object.digest, row->digest, STORE_DIGEST_BYTES);
-	(void)str_copy(it->study_uid, UID_SIZE, row->study_uid);
-	(void)str_copy(it->instance_uid, UID_SIZE, row->instance_uid);
-	(void)str_copy(it->class_uid, UID_SIZE, row->class_uid);
-	(void)str_copy(it->syntax, UID_SIZE, row->syntax);
+	named_mark(&r->series, series);
+	named_mark(&r->instances, instance);
 	return true;
 }
 
-struct census {
-	struct retrieval *r;
-	unsigned n; /* rows: studies, or series */
-};
+/* --- answers --- */
 
-/* Counts, and of a study what the archive lists beyond what is here. */
+static unsigned
+done(const struct retrieval *r)
+{
+	return r->sent + r->warned + r->failed;
+}
+
+static unsigned
+total(const struct retrieval *r)
+{
+	return r->n_items + r->absent + r->followed + r->awaited + r->later;
+}
+
+static uint16_t
+capped(unsigned n)
+{
+	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
+/* (0008,0058), in answers that say that something failed; left out when it
+ * is too long for a data set, or not all of it found room: the counts tell as
+ * well, and half a list would be taken for all of it. */
 static bool
-on_entity(void *ctx, const struct index_row *row) /* index_row_fn */
+put_failed(struct retrieval *r, struct buf *b)
 {
-	struct census *c = ctx;
-	c->n++;
-	if (row->series_uid[0] == '\0' &&
-	    row->expected > row->study_instances)
-		c->r->absent += row->expected - row->study_instances;
-	return true;
-}
-
-static unsigned
-lacking(unsigned named, unsigned found)
-{
-	return named > found ? named - found : 0;
-}
-
-/* What was named and is not here counts: never success for less. */
-static int
-list_items(struct retrieval *r, struct query *q, struct err *e)
-{
-	struct index_reader *reader = session_reader(r->s, e);
-	if (reader == NULL)
-		return -1;
-	struct index_select sel = q->sel;
-	struct census c = {.r = r};
-	sel.unready = r->s->node->partial;
-	sel.level = INDEX_INSTANCE;
-	if (index_select(reader, &sel, on_item, r, e) != 0)
-		return -1;
-	if (q->sel.n_instance_uids > 0) {
-		r->absent = lacking(q->sel.n_instance_uids, r->n_items);
-		return 0;
-	}
-	bool by_series = q->sel.n_series_uids > 0;
-	sel.level = by_series ? INDEX_SERIES : INDEX_STUDY;
-	if (index_select(reader, &sel, on_entity, &c, e) != 0)
-		return -1;
-	r->absent += lacking(by_series ? q->sel.n_series_uids :
-	    q->sel.n_study_uids, c.n);
-	if (r->n_items == 0 && r->absent == 0) /* a patient not here */
-		r->absent = 1;
-	return 0;
-}
-
-static unsigned
-remaining(const struct retrieval *r)
-{
-	return r->n_items + r->absent - r->sent - r->warned - r->failed;
+	struct attrs as;
+	struct err ignored; /* then it is left out */
+	if (r->failed_uids.len == 0 || r->failed_uids.failed ||
+	    r->failed_uids.len + UID_SIZE > FAILED_UIDS_MAX)
+		return false;
+	attrs_init(&as);
+	bool fits = attrs_set(&as, TAG_FAILED_UIDS, "UI",
+	    buf_str(&r->failed_uids), NULL, 0, &ignored) == 0 &&
+	    dataset_format(&as, r->c->syntax, b, &ignored) == 0;
+	attrs_done(&as);
+	return fits;
 }
 
 static int
@@ -99,55 +106,61 @@ answer(struct retrieval *r, uint16_t status, const char *comment,
     struct err *e)
 {
 	struct dimse rsp = dimse_response(r->rq, status);
-	unsigned left = remaining(r);
+	struct buf body;
+	unsigned left = total(r) > done(r) ? total(r) - done(r) : 0;
+	/* a viewer may divide by the sum of a pending answer's counts */
+	if (status == DIMSE_PENDING && left + done(r) == 0)
+		left = 1;
 	rsp.has_counts = true;
-	rsp.remaining = left > UINT16_MAX ? UINT16_MAX : (uint16_t)left;
-	rsp.completed = (uint16_t)r->sent;
-	rsp.failed = (uint16_t)r->failed;
-	rsp.warning = (uint16_t)r->warned;
+	rsp.remaining = capped(left);
+	rsp.completed = capped(r->sent);
+	rsp.failed = capped(r->failed);
+	rsp.warning = capped(r->warned);
 	(void)str_copy(rsp.comment, sizeof(rsp.comment), comment);
-	return assoc_send(r->s->a, r->c->id, &rsp, NULL, 0, e);
+	buf_init(&body, 2 * FAILED_UIDS_MAX);
+	if (status != DIMSE_PENDING && status != DIMSE_SUCCESS)
+		rsp.has_data = put_failed(r, &body);
+	int rc = assoc_send(r->s->a, r->c->id, &rsp,
+	    rsp.has_data ? body.p : NULL, body.len, e);
+	buf_done(&body);
+	return rc;
 }
 
-/* Between two objects: a pending answer now and then, a look for C-CANCEL
- * on the viewer's association of a C-MOVE. */
-static int
-between(struct retrieval *r, unsigned i, struct err *e)
+int
+retrieval_look(struct retrieval *r, bool waiting, struct err *e)
 {
 	int64_t now = clock_uptime_ns();
-	unsigned step = r->n_items / 20 + 1; /* each 5 % */
-	if (now - r->told_ns >= TELL_NS || i % step == step - 1) {
+	if (atomic_load(r->stopping))
+		return err_set(e, ERR_CANCELLED, 0, "stopping");
+	unsigned step = total(r) / 20 + 1; /* each 5 % */
+	if (now - r->told_ns >= TELL_NS || done(r) - r->told_done >= step) {
 		r->told_ns = now;
+		r->told_done = done(r);
 		if (answer(r, DIMSE_PENDING, "", e) != 0)
 			return -1;
-		if (r->is_move) {
-			int c = session_cancelled(r->s, r->rq->message_id, e);
-			r->cancelled |= c == 1;
-			return c < 0 ? -1 : 0;
-		}
 	}
-	return 0;
+	/* of a C-GET each object's answer comes from there */
+	if (!r->is_move && !waiting)
+		return 0;
+	int c = session_cancelled(r->s, r->rq->message_id, e);
+	r->cancelled |= c == 1;
+	return c < 0 ? -1 : 0;
 }
 
-static int
-send_items(struct retrieval *r, struct err *e)
+static const char *
+reason(const struct retrieval *r, uint16_t status)
 {
-	r->told_ns = clock_uptime_ns();
-	for (unsigned i = 0; i < r->n_items && !r->cancelled; i++) {
-		if (atomic_load(&r->s->job.cancelled))
-			return err_set(e, ERR_CANCELLED, 0, "stopping");
-		if (send_item(r, &r->items[i], e) != 0) {
-			if (!r->is_move)
-				return -1;
-			/* the listener went away: the rest cannot be sent */
-			log_info("node.move.broken", "error=%s", e->msg);
-			r->failed += r->n_items - i;
-			return 0;
-		}
-		if (i + 1 < r->n_items && between(r, i, e) != 0)
-			return -1;
-	}
-	return 0;
+	if (status == DIMSE_CANNOT_COUNT)
+		return "too many objects";
+	if (status == DIMSE_SUBOPERATIONS_FAILED)
+		return "class or transfer syntax not accepted";
+	if (status != DIMSE_CANNOT_SEND)
+		return "";
+	if (route_broken(r) != NULL)
+		return route_broken(r);
+	if (r->cut_short)
+		return "the archive did not send the rest";
+	return r->sent == 0 ? "not here" : "not all of it is here";
 }
 
 /* DESIGN "What the viewer hides": all sent is success; something that it
@@ -155,92 +168,224 @@ send_items(struct retrieval *r, struct err *e)
 static int
 finish(struct retrieval *r, struct err *e)
 {
-	char why[65] = "";
+	uint16_t status = DIMSE_SUCCESS;
 	if (r->cancelled)
 		return answer(r, DIMSE_CANCELLED, "", e);
 	r->failed += r->absent;
-	r->absent = 0;
-	uint16_t status = DIMSE_SUCCESS;
 	if (r->too_many)
 		status = DIMSE_CANNOT_COUNT;
 	else if (r->failed > r->unaccepted)
 		status = DIMSE_CANNOT_SEND;
 	else if (r->failed > 0)
 		status = DIMSE_SUBOPERATIONS_FAILED;
-	if (status == DIMSE_CANNOT_SEND)
-		(void)str_copy(why, sizeof(why),
-		    r->sent == 0 ? "not here" : "not all of it is here");
-	else if (status == DIMSE_SUBOPERATIONS_FAILED)
-		(void)str_copy(why, sizeof(why),
-		    "class or transfer syntax not accepted");
-	return answer(r, status, why, e);
+	return answer(r, status, reason(r, status), e);
 }
 
-/* Propose each (class, syntax) of the list once, so that all go out as they
- * are (viewers.md 9.4). */
-static int
-open_move(struct retrieval *r, const struct known_peer *dest,
-    struct err *e)
+/* --- sending --- */
+
+int
+retrieval_give(struct retrieval *r, const struct store_item *it,
+    const struct store_item *next, struct err *e)
 {
-	struct assoc_proposal p[PDU_CONTEXTS_MAX];
-	unsigned n = 0;
-	for (unsigned i = 0; i < r->n_items; i++) {
-		const struct item *it = &r->items[i];
-		unsigned k = 0;
-		while (k < n && !(str_eq(p[k].abstract, it->class_uid) &&
-		    str_eq(p[k].syntax, it->syntax)))
-			k++;
-		if (k < n || n == PDU_CONTEXTS_MAX)
-			continue;
-		p[n++] = (struct assoc_proposal){.abstract = it->class_uid,
-		    .syntax = it->syntax};
-	}
-	struct assoc_ask ask = {.host = dest->host, .port = dest->port,
-	    .calling = r->s->node->ae_title, .called = dest->ae_title,
-	    .proposals = p, .n_proposals = n, .stop = &r->s->move_stop};
-	return assoc_request(&r->to, &ask, e);
+	return r->is_move ? route_give(r, it, next, e) :
+	    send_item(r, it, next, e);
 }
 
+/* All of the list that was not sent yet. */
 static int
-move(struct retrieval *r, struct err *e)
+give_listed(struct retrieval *r, struct err *e)
 {
-	struct known_peer dest;
-	if (!node_destination(r->s->node, r->s->a, r->rq->destination, &dest))
-		return answer(r, DIMSE_UNKNOWN_DESTINATION,
-		    "no [viewer] has this AE title", e);
-	if (r->n_items == 0)
-		return finish(r, e);
-	int rc;
-	if (open_move(r, &dest, e) != 0) {
-		log_warn("node.move.refused",
-		    "error=%s action=told_the_viewer", e->msg);
-		r->failed = r->n_items;
-		rc = answer(r, DIMSE_CANNOT_SEND,
-		    "the viewer's listener does not answer", e);
-	} else {
-		rc = send_items(r, e);
-		assoc_release(&r->to);
-		if (rc == 0)
-			rc = finish(r, e);
+	for (; r->at < r->n_items && !r->cancelled; r->at++) {
+		const struct store_item *it = &r->items[r->at];
+		if (atomic_load(r->stopping))
+			return err_set(e, ERR_CANCELLED, 0, "stopping");
+		if (retrieval_give(r, it, r->at + 1 < r->n_items ? it + 1 :
+		    NULL, e) != 0)
+			return -1;
+		if (r->at + 1 < r->n_items && retrieval_look(r, false,
+		    e) != 0)
+			return -1;
 	}
+	return 0;
+}
+
+/* --- what is here --- */
+
+/* A study that is named and not ready. */
+struct unready {
+	char uid[UID_SIZE];
+	unsigned expected; /* as far as known, at least 1 */
+};
+
+struct census {
+	struct retrieval *r;
+	struct uids ready; /* those named and ready */
+	struct unready *unready; /* owned */
+	unsigned n_unready;
+};
+
+/* Add the rows of ${sel}; those that were named are found. */
+static int
+list_items(struct retrieval *r, struct index_select *sel, struct err *e)
+{
+	struct listing l = {.r = r};
+	struct index_reader *reader = session_reader(r->s, e);
+	unsigned from = r->n_items;
+	sel->level = INDEX_INSTANCE;
+	int rc = reader == NULL ? -1 :
+	    index_select(reader, sel, listing_row, &l, e);
+	listing_done(&l);
+	for (unsigned i = from; i < r->n_items; i++)
+		(void)retrieval_names(r, &r->items[i]); /* it was selected */
 	return rc;
 }
+
+/* A study, and what the archive lists beyond what is here. */
+static bool
+on_study(void *ctx, const struct index_row *row) /* index_row_fn */
+{
+	struct census *c = ctx;
+	struct retrieval *r = c->r;
+	bool is_named = r->sel->n_study_uids > 0;
+	bool whole = r->series.n + r->instances.n == 0;
+	if (row->ready)
+		(void)uids_add(&c->ready, row->study_uid); /* each once */
+	if (!row->ready && is_named) {
+		struct unready *u = &c->unready[c->n_unready++];
+		(void)str_copy(u->uid, UID_SIZE, row->study_uid);
+		u->expected = whole && row->expected > 0 ? row->expected : 1;
+	} else if (whole && row->expected > row->study_instances &&
+	    (row->ready || node_shows(r->node, row->study_uid))) {
+		r->absent += row->expected - row->study_instances;
+	}
+	return !is_named || c->n_unready < r->sel->n_study_uids;
+}
+
+/* Which of the named studies are ready, which are to be had otherwise. */
+static int
+take_census(struct census *c, struct err *e)
+{
+	const struct index_select *sel = c->r->sel;
+	struct index_reader *reader = session_reader(c->r->s, e);
+	struct index_select studies = *sel;
+	studies.level = INDEX_STUDY;
+	studies.unready = sel->n_study_uids > 0 || c->r->node->partial;
+	if (sel->n_study_uids > 0) { /* the study itself, whatever else */
+		studies.series_uids = studies.instance_uids = NULL;
+		studies.n_series_uids = studies.n_instance_uids = 0;
+		studies.patient_id = NULL;
+		studies.date_from = studies.date_to = NULL;
+	}
+	c->unready = mem_new_n(struct unready, sel->n_study_uids);
+	if (reader == NULL ||
+	    index_select(reader, &studies, on_study, c, e) != 0)
+		return -1;
+	struct uids here = {0};
+	for (unsigned i = 0; i < c->n_unready; i++)
+		(void)uids_add(&here, c->unready[i].uid); /* each once */
+	for (unsigned i = 0; i < sel->n_study_uids; i++) {
+		const char *uid = sel->study_uids[i];
+		if (uids_find(&c->ready, uid) >= 0 ||
+		    uids_find(&here, uid) >= 0)
+			continue;
+		struct unready *u = &c->unready[c->n_unready++];
+		u->expected = 1;
+		(void)str_copy(u->uid, UID_SIZE, uid); /* a cut is no UID
+		                                        * of anything */
+	}
+	uids_done(&here);
+	return 0;
+}
+
+/* A study that cannot be followed: as far as it is here, where that is
+ * shown; the rest counts. */
+static int
+give_part(struct retrieval *r, const struct unready *u, struct err *e)
+{
+	const char *uid = u->uid;
+	unsigned from = r->n_items;
+	struct index_select sel = *r->sel;
+	sel.study_uids = &uid;
+	sel.n_study_uids = 1;
+	sel.unready = true;
+	if (r->node->partial && list_items(r, &sel, e) != 0)
+		return -1;
+	unsigned here = r->n_items - from;
+	if (r->series.n == 0 && r->instances.n == 0)
+		r->absent += u->expected > here ? u->expected - here : 1;
+	else if (r->instances.n == 0 && here > 0)
+		r->absent++; /* how many the series lack nobody knows */
+	return give_listed(r, e);
+}
+
+static int
+give_unready(struct retrieval *r, const struct census *c, struct err *e)
+{
+	for (unsigned i = 0; i < c->n_unready && !r->cancelled; i++) {
+		const struct unready *u = &c->unready[i];
+		int rc = 0;
+		r->later -= u->expected;
+		if (r->node->read_through && uid_is_valid(u->uid) &&
+		    route_broken(r) == NULL)
+			rc = through_study(r, u->uid, e);
+		if (rc == 0)
+			rc = give_part(r, u, e) != 0 ? -1 : 1;
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Those named one by one that were found nowhere. */
+static void
+count_unfound(struct retrieval *r)
+{
+	const struct named *d = r->instances.n > 0 ? &r->instances :
+	    &r->series;
+	r->absent += d->n - d->n_found;
+	for (unsigned i = 0; i < r->instances.uids.n && r->instances.n > 0;
+	    i++)
+		if (!r->instances.found[i])
+			buf_addf(&r->failed_uids, "%s%s",
+			    r->failed_uids.len > 0 ? "\\" : "",
+			    r->instances.uids.uids[i]);
+	if (total(r) == 0) /* a patient not here */
+		r->absent = 1;
+}
+
+static int
+send_all(struct retrieval *r, const struct census *c, struct err *e)
+{
+	r->told_ns = clock_uptime_ns();
+	for (unsigned i = 0; i < c->n_unready; i++)
+		r->later += c->unready[i].expected;
+	if (give_listed(r, e) != 0 || give_unready(r, c, e) != 0)
+		return -1;
+	if (!r->cancelled)
+		count_unfound(r);
+	if (r->is_move)
+		assoc_release(&r->to);
+	return finish(r, e);
+}
+
+/* --- the request --- */
 
 /* Studies that are asked for by name are held before they are looked for, so
  * that they cannot leave in between; of others the list tells. */
 static void
-hold_asked(struct retrieval *r, const struct index_select *sel, bool on)
+hold_asked(struct retrieval *r, bool on)
 {
-	const struct node_ports *p = &r->s->node->ports;
-	for (unsigned i = 0; i < sel->n_study_uids; i++)
-		(on ? p->hold : p->release)(p->ctx, sel->study_uids[i]);
+	const struct node_ports *p = &r->node->ports;
+	for (unsigned i = 0; i < r->sel->n_study_uids; i++)
+		(on ? p->hold : p->release)(p->ctx, r->sel->study_uids[i]);
 }
 
 static void
-hold_listed(struct retrieval *r, const struct index_select *sel, bool on)
+hold_listed(struct retrieval *r, bool on)
 {
-	const struct node_ports *p = &r->s->node->ports;
-	for (unsigned i = 0; i < r->n_items && sel->n_study_uids == 0; i++) {
+	const struct node_ports *p = &r->node->ports;
+	for (unsigned i = 0; i < r->n_items && r->sel->n_study_uids == 0;
+	    i++) {
 		if (i > 0 && str_eq(r->items[i].study_uid,
 		    r->items[i - 1].study_uid))
 			continue;
@@ -249,21 +394,74 @@ hold_listed(struct retrieval *r, const struct index_select *sel, bool on)
 }
 
 static int
-send_listed(struct retrieval *r, struct err *e)
+retrieve(struct retrieval *r, struct err *e)
 {
-	int rc;
-	if (r->is_move) {
-		rc = move(r, e);
+	struct census c = {.r = r};
+	struct index_select sel = *r->sel;
+	struct err why;
+	/* of studies that are named, those not ready come after */
+	sel.unready = r->node->partial && sel.n_study_uids == 0;
+	int rc = 0;
+	if (take_census(&c, &why) != 0 || list_items(r, &sel, &why) != 0) {
+		log_error("node.retrieve.index", "error=%s", why.msg);
+		rc = session_answer(r->s, r->c->id, r->rq,
+		    DIMSE_CANNOT_COUNT, "the index cannot be read", e);
 	} else {
-		r->to = r->s->a;
-		rc = send_items(r, e);
-		if (rc == 0)
-			rc = finish(r, e);
+		hold_listed(r, true);
+		rc = send_all(r, &c, e);
+		hold_listed(r, false);
 	}
 	log_info("node.retrieve.done",
-	    "kind=%s sent=%u warned=%u failed=%u unaccepted=%u",
+	    "kind=%s sent=%u warned=%u failed=%u unaccepted=%u through=%u",
 	    r->is_move ? "c-move" : "c-get", r->sent, r->warned, r->failed,
-	    r->unaccepted);
+	    r->unaccepted, r->followed);
+	uids_done(&c.ready);
+	mem_free(c.unready);
+	return rc;
+}
+
+/* Where to: the association itself, or a listener that is known. */
+static bool
+find_way(struct retrieval *r)
+{
+	struct known_peer dest;
+	r->to = r->is_move ? NULL : r->s->a;
+	if (r->is_move && !node_destination(r->node, r->s->a,
+	    r->rq->destination, &dest))
+		return false;
+	if (r->is_move)
+		r->route = route_new(&dest);
+	return true;
+}
+
+static int
+serve(struct retrieval *r, struct err *e)
+{
+	const struct index_select *sel = r->sel;
+	bool named = sel->n_study_uids + sel->n_series_uids +
+	    sel->n_instance_uids > 0 || sel->patient_id != NULL;
+	if (!named)
+		return session_answer(r->s, r->c->id, r->rq,
+		    DIMSE_IDENTIFIER_MISMATCH,
+		    "want a study, series or instance UID", e);
+	if (!find_way(r))
+		return session_answer(r->s, r->c->id, r->rq,
+		    DIMSE_UNKNOWN_DESTINATION,
+		    "no [viewer] has this AE title", e);
+	r->sender = sender_new(r->node);
+	buf_init(&r->failed_uids, FAILED_UIDS_MAX + 1); /* a NUL */
+	named_init(&r->series, sel->series_uids, sel->n_series_uids);
+	named_init(&r->instances, sel->instance_uids, sel->n_instance_uids);
+	hold_asked(r, true);
+	int rc = retrieve(r, e);
+	hold_asked(r, false);
+	if (r->is_move)
+		route_free(r);
+	named_done(&r->series);
+	named_done(&r->instances);
+	sender_free(&r->sender);
+	buf_done(&r->failed_uids);
+	mem_free(r->items);
 	return rc;
 }
 
@@ -271,36 +469,17 @@ int
 node_retrieve(struct session *s, const struct assoc_context *c,
     const struct dimse *rq, struct err *e)
 {
-	struct retrieval r = {.s = s, .c = c, .rq = rq,
-	    .is_move = rq->command == DIMSE_C_MOVE_RQ};
 	struct query q;
+	struct retrieval r = {.node = s->node, .s = s, .c = c, .rq = rq,
+	    .sel = &q.sel, .stopping = &s->job.cancelled,
+	    .is_move = rq->command == DIMSE_C_MOVE_RQ};
 	uint16_t status = 0;
 	stats_add(r.is_move ? STAT_MOVES : STAT_GETS, 1);
 	int rc = query_receive(s, c, &q, &status, e);
-	if (rc < 0)
-		goto out;
-	bool named = q.sel.n_study_uids + q.sel.n_series_uids +
-	    q.sel.n_instance_uids > 0 || q.sel.patient_id != NULL;
-	if (rc == 1 || !named) {
-		rc = session_answer(s, c->id, rq, rc == 1 ? status :
-		    DIMSE_IDENTIFIER_MISMATCH, rc == 1 ? e->msg :
-		    "want a study, series or instance UID", e);
-		goto out;
-	}
-	hold_asked(&r, &q.sel, true);
-	rc = list_items(&r, &q, e);
-	if (rc == 0) {
-		hold_listed(&r, &q.sel, true);
-		rc = send_listed(&r, e);
-		hold_listed(&r, &q.sel, false);
-	} else {
-		log_error("node.retrieve.index", "error=%s", e->msg);
-		rc = session_answer(s, c->id, rq, DIMSE_CANNOT_COUNT,
-		    "the index cannot be read", e);
-	}
-	hold_asked(&r, &q.sel, false);
-out:
+	if (rc == 0)
+		rc = serve(&r, e);
+	else if (rc == 1)
+		rc = session_answer(s, c->id, rq, status, e->msg, e);
 	query_done(&q);
-	mem_free(r.items);
 	return rc;
 }

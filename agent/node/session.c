@@ -76,7 +76,7 @@ refuse(struct session *s, const struct assoc_context *c,
     const struct dimse *rq, struct err *e)
 {
 	if (rq->has_data &&
-	    assoc_receive_data(s->a, NODE_RSP_MS, drain, NULL, e) != 0)
+	    assoc_receive_data(s->a, ASSOC_PDU_MS, drain, NULL, e) != 0)
 		return -1;
 	if (!dimse_is_request(rq) || rq->command == DIMSE_C_CANCEL_RQ)
 		return 0; /* late answers and cancels: nothing to say */

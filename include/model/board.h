@@ -30,6 +30,13 @@ enum study_state { /* DESIGN 3.5 */
 	STUDY_FAILED, /* the last try failed, reason says why */
 };
 
+enum push_state { /* of a study, to the viewer that wants it */
+	PUSH_NONE, /* nobody wants it, or not begun */
+	PUSH_NOW, /* being sent, or the viewer being asked */
+	PUSH_DONE, /* the viewer has all of it, by its own answer */
+	PUSH_FAILED, /* a next try is planned */
+};
+
 struct board_study {
 	char uid[UID_SIZE];
 	/* as the archive tells; written by prefetch, at start by the index */
@@ -50,6 +57,11 @@ struct board_study {
 	bool kept; /* pinned by a person */
 	int64_t last_used_utc;
 	uint64_t used; /* rises with each use; the order of LRU */
+	/* written by node */
+	enum push_state push;
+	unsigned in_viewer; /* instances that the viewer's listener says it
+	                     * has, as it last answered */
+	char push_reason[BOARD_REASON_SIZE]; /* why not all of them */
 	/* derived by board_settle */
 	unsigned n_cases; /* current cases that want it: pinned when > 0 */
 	int64_t deadline_utc; /* earliest start of those, 0 = none */
@@ -153,7 +165,13 @@ bool board_case_is_current(const struct board_case *c, int64_t now_utc,
  * nothing is here of. */
 void board_settle(struct board *b, int64_t now_utc, int64_t horizon_s);
 
+/* Whether a viewer wants the studies of ready cases: else the push columns
+ * mean nothing. */
+void board_set_pushed(struct board *b, bool pushed);
+bool board_is_pushed(const struct board *b);
+
 const char *study_state_name(enum study_state s); /* "ready" */
+const char *push_state_name(enum push_state s); /* "none" "sending" .. */
 const char *readiness_name(enum readiness r);
 const char *want_kind_name(enum want_kind k); /* "no" "wanted" "held" */
 

@@ -355,9 +355,36 @@ test_board_names_are_those_of_the_contract(void **state)
 	assert_string_equal(study_state_name(STUDY_FAILED), "failed");
 	assert_string_equal(readiness_name(READINESS_NONE), "none");
 	assert_string_equal(readiness_name(READINESS_FAILED), "failed");
+	assert_string_equal(push_state_name(PUSH_NONE), "none");
+	assert_string_equal(push_state_name(PUSH_NOW), "sending");
+	assert_string_equal(push_state_name(PUSH_DONE), "done");
+	assert_string_equal(push_state_name(PUSH_FAILED), "failed");
 	assert_string_equal(want_kind_name(WANT_NO), "no");
 	assert_string_equal(want_kind_name(WANT_YES), "wanted");
 	assert_string_equal(want_kind_name(WANT_HELD), "held");
+}
+
+static void
+test_board_push_columns_are_left_alone_and_go_with_the_study(void **state)
+{
+	struct board *b = *state;
+	static const struct want_row row[] = {{"1.1", WANT_YES, NULL}};
+	give_wants(b, board_case(b, "7"), row, 1);
+	struct board_study *s = board_add_study(b, "1.1");
+	s->push = PUSH_DONE;
+	s->in_viewer = 312;
+
+	assert_false(board_is_pushed(b));
+	uint64_t version = board_version(b);
+	board_set_pushed(b, true);
+	assert_true(board_version(b) > version);
+	board_settle(b, NOW, HORIZON);
+
+	assert_true(board_is_pushed(b));
+	assert_int_equal(board_study(b, "1.1")->push, PUSH_DONE);
+	assert_int_equal(board_study(b, "1.1")->in_viewer, 312);
+	board_drop_study(b, "1.1");
+	assert_int_equal(board_add_study(b, "1.1")->push, PUSH_NONE);
 }
 
 int
@@ -377,6 +404,7 @@ main(void)
 	    T(test_board_wants_survive_a_restart),
 	    T(test_board_wants_of_another_patient_are_not_taken_over),
 	    T(test_board_damaged_wants_are_refused_and_change_nothing),
+	    T(test_board_push_columns_are_left_alone_and_go_with_the_study),
 	    T(test_board_names_are_those_of_the_contract),
 	};
 	return cmocka_run_group_tests_name("board", tests, NULL, NULL);

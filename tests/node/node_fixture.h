@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * node_fixture: a node without a port, with objects in a real store and
+ * index, archives that are a table, and a viewer on a thread of its own at
+ * the other end of a socket pair.
+ */
+#ifndef TESTS_NODE_NODE_FIXTURE_H
+#define TESTS_NODE_NODE_FIXTURE_H
+
+#include <fts.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "../dicom/assoc_peer.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "dicom/dataset.h"
+#include "node/node_priv.h"
+#include "wire/scan.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define SR_CLASS "1.2.840.10008.5.1.4.1.1.88.33"
+#define J2K "1.2.840.10008.1.2.4.90"
+#define OBJECTS_MAX 64
+#define ANSWERS_MAX 32
+
+enum { FIND_ID = 1, GET_ID = 3, MOVE_ID = 5, MR_ID = 7, SR_ID = 9 };
+
+/* an object to be made; "" and 0 are filled in */
+struct made {
+	const char *study, *series, *uid;
+	int series_number, number;
+	const char *patient, *name, *image_type, *class_uid, *syntax;
+	bool away; /* in the store, not in the index: the archive's */
+};
+
+/* what an archive's answer or the following of a study gives */
+struct step {
+	int rc; /* of follow_next */
+	const char *uid; /* of an object that was made */
+};
+
+struct follow {
+	struct fix *f;
+	unsigned at;
+};
+
+/* The viewer's side. */
+struct viewer {
+	struct assoc *a;
+	/* what it does, set before the thread starts */
+	uint8_t context;
+	struct dimse rq;
+	const struct attrs *keys;
+	const char *refuses; /* this instance, with A900 */
+	unsigned cancel_after, leave_after; /* objects or answers; 0 never */
+	/* what it saw */
+	char got[2048]; /* instances, or the first key of each answer */
+	unsigned n_got, n_pending;
+	struct dimse last;
+	unsigned remaining_first; /* of the first pending answer */
+	char failed[512]; /* (0008,0058) of the last */
+	struct attrs answers[ANSWERS_MAX];
+	unsigned n_answers;
+};
+
+/* The viewer's listener, for C-MOVE. */
+struct ear {
+	int fd;
+	uint16_t port;
+	atomic_bool over;
+	/* set before the thread starts */
+	bool refuses_j2k;
+	unsigned break_after; /* objects of each association; 0 never */
+	/* what it saw */
+	char got[2048];
+	unsigned n_got, n_assocs, n_contexts;
+	pthread_t thread;
+};
+
+struct fix {
+	char dir[64];
+	struct index *ix;
+	struct store *st;
+	struct node *node;
+	struct session s;
+	struct viewer v;
+	struct ear ear;
+	struct err e;
+	struct store_item items[OBJECTS_MAX];
+	unsigned n_items;
+	/* the archives */
+	const struct step *steps;
+	unsigned listed;
+	bool completes, follows;
+	const char *withheld;
+	struct attrs theirs[ANSWERS_MAX];
+	unsigned n_theirs;
+	char asked[256]; /* study UIDs of the question, "-" if none */
+	unsigned n_asked, answers_before; /* answers when it was asked */
+	/* the log */
+	atomic_uint n_errors;
+	int held;
+};
+
+static inline void
+on_log(void *ctx, enum log_level level, const char *line) /* log_sink_fn */
+{
+	struct fix *f = ctx;
+	if (level == LOG_ERROR)
+		atomic_fetch_add(&f->n_errors, 1);
+	(void)line;
+}
+
+/* --- ports --- */
+
+static inline void
+fake_hold(void *ctx, const char *uid)
+{
+	((struct fix *)ctx)->held++;
+	(void)uid;
+}
+
+static inline void
+fake_release(void *ctx, const char *uid)
+{
+	((struct fix *)ctx)->held--;
+	(void)uid;
+}
+
+static inline void
+fake_elsewhere(void *ctx, const struct attrs *keys, node_answer_fn *fn,
+    void *fn_ctx)
+{
+	struct fix *f = ctx;
+	const char *uids = attrs_value(keys, TAG_STUDY_UID);
+	(void)str_copy(f->asked, sizeof(f->asked), uids[0] == '\0' ? "-" :
+	    uids);
+	f->n_asked++;
+	for (unsigned i = 0; i < f->n_theirs; i++)
+		fn(fn_ctx, &f->theirs[i]);
+}
+
+static inline bool
+fake_completes(void *ctx, const char *uid)
+{
+	(void)uid;
+	return ((struct fix *)ctx)->completes;
+}
+
+static inline bool
+fake_withheld(void *ctx, const char *uid)
+{
+	struct fix *f = ctx;
+	return f->withheld != NULL && str_eq(f->withheld, uid);
+}
+
+static inline struct follow *
+fake_follow(void *ctx, const char *uid, struct err *e)
+{
+	struct fix *f = ctx;
+	(void)uid;
+	if (!f->follows) {
+		(void)err_set(e, ERR_NET, 0, "it is down");
+		return NULL;
+	}
+	struct follow *w = mem_new(struct follow);
+	w->f = f;
+	return w;
+}
+
+static inline int
+fake_follow_next(void *ctx, struct follow *w, int64_t wait_ms,
+    struct store_item *ret, struct err *e)
+{
+	struct fix *f = ctx;
+	const struct step *s = &f->steps[w->at++];
+	(void)wait_ms;
+	if (s->rc < 0)
+		return err_set(e, ERR_NET, 0, "cut");
+	for (unsigned i = 0; i < f->n_items && s->rc == 1; i++)
+		if (str_eq(f->items[i].instance_uid, s->uid))
+			*ret = f->items[i];
+	return s->rc;
+}
+
+static inline unsigned
+fake_follow_listed(void *ctx, struct follow *w)
+{
+	(void)w;
+	return ((struct fix *)ctx)->listed;
+}
+
+static inline void
+fake_follow_end(void *ctx, struct follow **pp)
+{
+	(void)ctx;
+	mem_free(*pp);
+	*pp = NULL;
+}
+
+/* --- objects --- */
+
+static inline void
+blob(struct buf *b, const struct attrs *as)
+{
+	buf_init(b, 65536);
+	attrs_format(b, as);
+}
+
+static inline void
+index_it(struct fix *f, const struct made *m, const struct store_item *it)
+{
+	struct attrs study, series, instance;
+	struct buf b[3];
+	attrs_init(&study);
+	attrs_init(&series);
+	attrs_init(&instance);
+	attrs_put(&study, TAG_PATIENT_NAME, m->name != NULL ? m->name :
+	    "DOE^JANE");
+	attrs_put(&study, TAG_STUDY_DATE, "20260701");
+	attrs_putf(&series, TAG_SERIES_NUMBER, "%d", m->series_number);
+	attrs_put(&instance, TAG_IMAGE_TYPE, m->image_type != NULL ?
+	    m->image_type : "ORIGINAL\\PRIMARY\\M");
+	blob(&b[0], &study);
+	blob(&b[1], &series);
+	blob(&b[2], &instance);
+	struct index_object o = {.study_uid = it->study_uid,
+	    .series_uid = it->series_uid, .instance_uid = it->instance_uid,
+	    .class_uid = it->class_uid, .syntax = it->syntax,
+	    .length = it->object.length, .offset = it->object.offset,
+	    .patient_id = m->patient != NULL ? m->patient : "P1",
+	    .issuer = "", .study_date = "20260701", .modality = "MR",
+	    .series_number = m->series_number, .instance_number = m->number,
+	    .patient_study = {b[0].p, b[0].len},
+	    .series = {b[1].p, b[1].len}, .instance = {b[2].p, b[2].len}};
+	memcpy(o.name, it->object.name, sizeof(o.name));
+	memcpy(o.digest, it->object.digest, sizeof(o.digest));
+	index_put_object(f->ix, &o);
+	for (int i = 0; i < 3; i++)
+		buf_done(&b[i]);
+	attrs_done(&study);
+	attrs_done(&series);
+	attrs_done(&instance);
+}
+
+static inline void
+make(struct fix *f, const struct made *m)
+{
+	struct store_item *it = &f->items[f->n_items++];
+	memset(it, 0, sizeof(*it));
+	(void)str_copy(it->study_uid, UID_SIZE, m->study);
+	(void)str_copy(it->series_uid, UID_SIZE, m->series);
+	(void)str_copy(it->instance_uid, UID_SIZE, m->uid);
+	(void)str_copy(it->class_uid, UID_SIZE, m->class_uid != NULL ?
+	    m->class_uid : MR_CLASS);
+	(void)str_copy(it->syntax, UID_SIZE, m->syntax != NULL ? m->syntax :
+	    EXPLICIT_LE);
+	struct store_writer *w = store_begin(f->st, it->class_uid, m->uid,
+	    it->syntax, &f->e);
+	assert_non_null(w);
+	assert_int_equal(store_write(w, m->uid, strlen(m->uid), &f->e), 0);
+	assert_int_equal(store_commit(&w, m->study, m->series, m->uid,
+	    &it->object, &f->e), 0);
+	if (!m->away)
+		index_it(f, m, it);
+}
+
+static inline void
+study_is(struct fix *f, const char *uid, bool ready, unsigned expected)
+{
+	index_put_study(f->ix, uid, ready, expected, "pacs");
+	assert_int_equal(index_flush(f->ix, &f->e), 0);
+}
+
+/* --- the viewer --- */
+
+static inline int
+drop_bytes(void *ctx, const void *p, size_t n, struct err *e)
+{ /* assoc_sink_fn */
+	(void)ctx;
+	(void)p;
+	(void)n;
+	(void)e;
+	return 0;
+}
+
+static inline void
+note(char *got, size_t size, unsigned *n, const char *uid)
+{
+	size_t k = strlen(got);
+	(void)snprintf(got + k, size - k, "%s%s", k > 0 ? " " : "", uid);
+	(*n)++;
+}
+
+static inline void
+viewer_take_answer(struct viewer *v, const struct dimse *d)
+{
+	struct buf b;
+	struct attrs as;
+	struct err e;
+	buf_init(&b, DATASET_IDENTIFIER_MAX);
+	if (!d->has_data ||
+	    assoc_receive_buf(v->a, 10000, &b, &e) != 0 ||
+	    dataset_parse(b.p, b.len, EXPLICIT_LE, NULL, 0, &as, &e) != 0)
+		goto out;
+	if (d->command == DIMSE_C_FIND_RSP && v->n_answers < ANSWERS_MAX)
+		v->answers[v->n_answers++] = as;
+	else
+		(void)str_copy(v->failed, sizeof(v->failed),
+		    attrs_value(&as, TAG(0x0008, 0x0058)));
+	if (d->command != DIMSE_C_FIND_RSP)
+		attrs_done(&as);
+out:
+	buf_done(&b);
+}
+
+static inline bool
+viewer_store(struct viewer *v, const struct dimse *rq, uint8_t context)
+{
+	struct err e;
+	if (assoc_receive_data(v->a, 10000, drop_bytes, NULL, &e) != 0)
+		return false;
+	note(v->got, sizeof(v->got), &v->n_got, rq->instance_uid);
+	struct dimse rsp = dimse_response(rq, v->refuses != NULL &&
+	    str_eq(v->refuses, rq->instance_uid) ? DIMSE_IDENTIFIER_MISMATCH :
+	    DIMSE_SUCCESS);
+	if (v->cancel_after > 0 && v->n_got == v->cancel_after) {
+		struct dimse c = {.command = DIMSE_C_CANCEL_RQ,
+		    .message_id = v->rq.message_id};
+		(void)assoc_send(v->a, v->context, &c, NULL, 0, &e);
+	}
+	return assoc_send(v->a, context, &rsp, NULL, 0, &e) == 0 &&
+	    (v->leave_after == 0 || v->n_got < v->leave_after);
+}
+
+/* Ask, and take what comes until the last answer. */
+static inline void *
+viewer_run(void *ctx)
+{
+	struct viewer *v = ctx;
+	struct buf b;
+	struct err e;
+	struct dimse d;
+	uint8_t context = 0;
+	buf_init(&b, DATASET_IDENTIFIER_MAX);
+	bool on = dataset_format(v->keys, EXPLICIT_LE, &b, &e) == 0 &&
+	    assoc_send(v->a, v->context, &v->rq, b.p, b.len, &e) == 0;
+	while (on && assoc_receive(v->a, 20000, &d, &context, &e) == 1) {
+		if (d.command == DIMSE_C_STORE_RQ) {
+			on = viewer_store(v, &d, context);
+			continue;
+		}
+		v->last = d;
+		viewer_take_answer(v, &d);
+		if (!dimse_is_pending(d.status))
+			break;
+		if (v->n_pending++ == 0)
+			v->remaining_first = d.remaining;
+		on = v->leave_after == 0 || v->n_pending < v->leave_after;
+	}
+	if (!on)
+		assoc_break(v->a);
+	buf_done(&b);
+	return NULL;
+}
+
+static inline void
+agree(struct pdu_associate *a, bool answer)
+{
+	static const char *const le[] = {EXPLICIT_LE};
+	*a = (struct pdu_associate){.version = 1, .max_pdu = 16384};
+	(void)str_copy(a->called, AE_SIZE, "UNDERSTUDY");
+	(void)str_copy(a->calling, AE_SIZE, "THEATRE6-IMAC");
+	static const struct {
+		uint8_t id;
+		const char *abstract;
+	} rows[] = {{FIND_ID, CLASS_STUDY_FIND}, {GET_ID, CLASS_STUDY_GET},
+	    {MOVE_ID, CLASS_STUDY_MOVE}, {MR_ID, MR_CLASS},
+	    {SR_ID, SR_CLASS}};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		(void)pdu_add_context(a, rows[i].id, answer ? NULL :
+		    rows[i].abstract, le, 1);
+}
+
+static inline struct assoc *
+one_end(int fd, struct assoc_stop *stop)
+{
+	struct pdu_associate rq, ac;
+	struct err e;
+	sock_setup(fd);
+	struct assoc *a = assoc_new(fd, UL_STA6, stop);
+	agree(&rq, false);
+	agree(&ac, true);
+	if (assoc_agree(a, &rq, &ac, &e) != 0)
+		assoc_drop(&a);
+	a->local = true;
+	return a;
+}
+
+static inline void
+connect_viewer(struct fix *f)
+{
+	int fd[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	f->s.a = one_end(fd[0], &f->s.stop);
+	f->v.a = one_end(fd[1], NULL);
+}
+
+/* --- the listener --- */
+
+static inline struct assoc *
+ear_accept(struct ear *r)
+{
+	static const char *const plain = EXPLICIT_LE;
+	struct pdu_associate rq = {0}, ac = {.version = 1, .max_pdu = 16384};
+	struct buf b;
+	struct err e;
+	struct assoc *a = NULL;
+	uint8_t head[PDU_HEAD];
+	enum pdu_type type;
+	uint32_t n = 0;
+	int fd = accept(r->fd, NULL, NULL);
+	buf_init(&b, PDU_ASSOCIATE_MAX);
+	(void)fcntl(fd, F_SETFL, 0); /* some systems inherit non-blocking */
+	if (recv(fd, head, sizeof(head), MSG_WAITALL) != PDU_HEAD ||
+	    pdu_parse_head(head, &type, &n, &e) != 0)
+		goto out;
+	buf_fill(&b, 0, n);
+	if (recv(fd, b.p, n, MSG_WAITALL) != (ssize_t)n ||
+	    pdu_parse_associate(type, b.p, n, &rq, &e) != 0)
+		goto out;
+	(void)str_copy(ac.called, AE_SIZE, rq.called); /* same size */
+	(void)str_copy(ac.calling, AE_SIZE, rq.calling);
+	r->n_contexts = rq.n_contexts;
+	for (unsigned i = 0; i < rq.n_contexts; i++) {
+		const char *syntax = pdu_syntax(&rq, &rq.contexts[i], 0);
+		bool bad = r->refuses_j2k && str_eq(syntax, J2K);
+		struct pdu_context *c = pdu_add_context(&ac,
+		    rq.contexts[i].id, NULL, bad ? &plain : &syntax, 1);
+		c->result = bad ? PDU_CONTEXT_NO_SYNTAX : PDU_CONTEXT_ACCEPTED;
+	}
+	buf_clear(&b);
+	pdu_format_associate(&b, PDU_ASSOCIATE_AC, &ac);
+	if (!raw_write(fd, &b))
+		goto out;
+	sock_setup(fd);
+	a = assoc_new(fd, UL_STA6, NULL);
+	fd = -1; /* a owns it now */
+	if (assoc_agree(a, &rq, &ac, &e) != 0)
+		assoc_drop(&a);
+out:
+	sock_close(&fd);
+	buf_done(&b);
+	return a;
+}
+
+static inline void
+ear_serve(struct ear *r, struct assoc *a)
+{
+	struct dimse d;
+	struct err e;
+	uint8_t context = 0;
+	unsigned n = 0;
+	r->n_assocs++;
+	while (assoc_receive(a, 20000, &d, &context, &e) == 1 &&
+	    assoc_receive_data(a, 10000, drop_bytes, NULL, &e) == 0) {
+		if (r->break_after > 0 && n == r->break_after)
+			break;
+		n++;
+		note(r->got, sizeof(r->got), &r->n_got, d.instance_uid);
+		struct dimse rsp = dimse_response(&d, DIMSE_SUCCESS);
+		if (assoc_send(a, context, &rsp, NULL, 0, &e) != 0)
+			break;
+	}
+	assoc_drop(&a);
+}
+
+static inline void *
+ear_run(void *ctx)
+{
+	struct ear *r = ctx;
+	while (!atomic_load(&r->over)) {
+		struct pollfd p = {.fd = r->fd, .events = POLLIN};
+		if (poll(&p, 1, 20) != 1)
+			continue;
+		struct assoc *a = ear_accept(r);
+		if (a != NULL)
+			ear_serve(r, a);
+	}
+	return NULL;
+}
+
+static inline void
+listen_at(struct fix *f)
+{
+	f->ear.fd = raw_listen(&f->ear.port);
+	assert_true(f->ear.fd >= 0);
+	struct known_peer *p = &f->node->peers[0];
+	(void)str_copy(p->ae_title, AE_SIZE, "OSIRIX");
+	(void)str_copy(p->host, sizeof(p->host), "127.0.0.1");
+	p->port = f->ear.port;
+	f->node->n_peers = 1;
+	assert_int_equal(pthread_create(&f->ear.thread, NULL, ear_run,
+	    &f->ear), 0);
+}
+
+static inline void
+hear_out(struct fix *f)
+{
+	if (f->ear.fd < 0)
+		return;
+	atomic_store(&f->ear.over, true);
+	(void)pthread_join(f->ear.thread, NULL);
+	sock_close(&f->ear.fd);
+}
+
+/* --- together --- */
+
+static inline int
+setup(void **state)
+{
+	struct fix *f = mem_new(struct fix);
+	(void)signal(SIGPIPE, SIG_IGN); /* the loop does it for the agent */
+	(void)str_copy(f->dir, sizeof(f->dir), "/tmp/node-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	log_set_sink(on_log, f);
+	f->st = store_open(f->dir, &f->e);
+	assert_non_null(f->st);
+	f->ix = index_open(f->dir, NULL, &f->e);
+	assert_non_null(f->ix);
+	struct node *n = f->node = mem_new(struct node);
+	n->ports = (struct node_ports){.ctx = f, .hold = fake_hold,
+	    .release = fake_release, .elsewhere = fake_elsewhere,
+	    .completes = fake_completes, .withheld = fake_withheld,
+	    .follow = fake_follow, .follow_next = fake_follow_next,
+	    .follow_listed = fake_follow_listed,
+	    .follow_end = fake_follow_end};
+	n->ix = f->ix;
+	n->st = f->st;
+	n->read_through = true;
+	(void)str_copy(n->ae_title, AE_SIZE, "UNDERSTUDY");
+	lock_init(&n->lock);
+	f->s.node = n;
+	assoc_stop_init(&f->s.stop);
+	assoc_stop_init(&f->s.move_stop);
+	f->ear.fd = -1;
+	connect_viewer(f);
+	*state = f;
+	return 0;
+}
+
+static inline void
+remove_tree(const char *path)
+{
+	char copy[128];
+	(void)str_copy(copy, sizeof(copy), path); /* short */
+	char *paths[] = {copy, NULL};
+	FTS *t = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	for (FTSENT *n = fts_read(t); n != NULL; n = fts_read(t))
+		if (n->fts_info != FTS_D)
+			(void)remove(n->fts_accpath); /* the test is over */
+	(void)fts_close(t); /* read only */
+}
+
+static inline int
+teardown(void **state)
+{
+	struct fix *f = *state;
+	hear_out(f);
+	int held = f->held;
+	assoc_drop(&f->s.a);
+	assoc_drop(&f->v.a);
+	index_reader_close(&f->s.reader);
+	assoc_stop_done(&f->s.stop);
+	assoc_stop_done(&f->s.move_stop);
+	for (unsigned i = 0; i < f->v.n_answers; i++)
+		attrs_done(&f->v.answers[i]);
+	for (unsigned i = 0; i < f->n_theirs; i++)
+		attrs_done(&f->theirs[i]);
+	lock_done(&f->node->lock);
+	mem_free(f->node);
+	index_close(&f->ix);
+	store_close(&f->st);
+	log_set_sink(NULL, NULL);
+	remove_tree(f->dir);
+	mem_free(f);
+	return held; /* all that was held is released */
+}
+
+/* The viewer asks ${keys}, the node serves it: what node_find or
+ * node_retrieve returned. */
+static inline int
+ask(struct fix *f, uint16_t command, const struct attrs *keys)
+{
+	static const struct assoc_context contexts[] = {
+	    {FIND_ID, CLASS_STUDY_FIND, EXPLICIT_LE},
+	    {GET_ID, CLASS_STUDY_GET, EXPLICIT_LE},
+	    {MOVE_ID, CLASS_STUDY_MOVE, EXPLICIT_LE}};
+	const struct assoc_context *c = &contexts[command ==
+	    DIMSE_C_FIND_RQ ? 0 : command == DIMSE_C_GET_RQ ? 1 : 2];
+	pthread_t thread;
+	struct dimse rq;
+	uint8_t context = 0;
+	f->v.context = c->id;
+	f->v.keys = keys;
+	f->v.rq = (struct dimse){.command = command, .message_id = 7,
+	    .has_data = true};
+	(void)str_copy(f->v.rq.class_uid, UID_SIZE, c->abstract);
+	(void)str_copy(f->v.rq.destination, AE_SIZE, "THEATRE6-IMAC");
+	assert_int_equal(pthread_create(&thread, NULL, viewer_run, &f->v),
+	    0);
+	int rc = assoc_receive(f->s.a, 10000, &rq, &context, &f->e);
+	if (rc == 1)
+		rc = command == DIMSE_C_FIND_RQ ?
+		    node_find(&f->s, c, &rq, &f->e) :
+		    node_retrieve(&f->s, c, &rq, &f->e);
+	if (rc != 0)
+		assoc_break(f->s.a);
+	(void)pthread_join(thread, NULL);
+	return rc;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+#endif
