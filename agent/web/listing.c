@@ -38,6 +38,23 @@ put_progress(json_t *o, const struct web_desk *d, const struct board_study *s)
 	put_time(o, "next_try", d->zone, s == NULL ? 0 : s->next_try_utc);
 }
 
+/* How far the viewer that wants pushes has it; null when none wants any. */
+static void
+put_in_viewer(json_t *o, const struct web_desk *d,
+    const struct board_study *s)
+{
+	json_t *v = json_null();
+	if (board_is_pushed(d->board)) {
+		v = json_object();
+		put_int(v, "instances", s == NULL ? 0 : s->in_viewer);
+		put_int(v, "expected", s == NULL ? 0 : s->expected);
+		put_str(v, "state", push_state_name(s == NULL ? PUSH_NONE :
+		    s->push));
+		put_str(v, "reason", s == NULL ? "" : s->push_reason);
+	}
+	put_new(o, "in_viewer", v);
+}
+
 /* A want whose study the board does not know yet is queued; one whose
  * patient differs is held whatever else is known. */
 static enum study_state
@@ -60,6 +77,7 @@ wanted_of(const struct web_desk *d, const struct board_want *w)
 	put_str(o, "reason", w->kind == WANT_HELD ? w->reason :
 	    s == NULL ? "" : s->reason);
 	put_progress(o, d, s);
+	put_in_viewer(o, d, s);
 	put_bool(o, "identifier_only", w->id_only);
 	put_str(o, "why", w->reason);
 	return o;
@@ -175,6 +193,7 @@ listing_study(const struct web_desk *d, const struct board_study *s)
 	put_str(o, "state", study_state_name(s->state));
 	put_str(o, "reason", s->reason);
 	put_progress(o, d, s);
+	put_in_viewer(o, d, s);
 	put_bool(o, "pinned", s->kept || s->n_cases > 0);
 	put_bool(o, "kept", s->kept);
 	put_time(o, "last_used", d->zone, s->last_used_utc);

@@ -100,7 +100,8 @@ add_studies(const struct web_desk *d, struct buf *b)
 		    study_state_name((enum study_state)s), count[s]);
 }
 
-/* An archive not asked yet has no row: neither 0 nor 1 would be true. */
+/* An archive or a viewer not asked yet has no row: neither 0 nor 1 would be
+ * true. */
 static void
 add_peers(const struct web_facts *f, struct buf *b)
 {
@@ -110,6 +111,14 @@ add_peers(const struct web_facts *f, struct buf *b)
 		if (!str_eq(a->state, "unknown"))
 			add_row(b, "archive_up", "archive", a->name,
 			    str_eq(a->state, "up"));
+	}
+	add_head(b, "viewer_up", "gauge",
+	    "whether the viewer's own listener answers");
+	for (unsigned i = 0; i < f->n_viewers && i < WEB_ROWS_MAX; i++) {
+		const struct web_viewer *v = &f->viewers[i];
+		if (!str_eq(v->state, "unknown"))
+			add_row(b, "viewer_up", "viewer", v->name,
+			    str_eq(v->state, "up"));
 	}
 	add_head(b, "schedule_ok", "gauge", "whether the feed is current");
 	for (unsigned i = 0; i < f->n_schedules && i < WEB_ROWS_MAX; i++)

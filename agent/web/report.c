@@ -90,6 +90,25 @@ schedules_of(const struct web_desk *d, const struct web_facts *f)
 }
 
 static json_t *
+viewers_of(const struct web_desk *d, const struct web_facts *f)
+{
+	json_t *array = json_array();
+	for (unsigned i = 0; i < f->n_viewers && i < WEB_ROWS_MAX; i++) {
+		const struct web_viewer *v = &f->viewers[i];
+		json_t *o = json_object();
+		put_str(o, "name", v->name);
+		put_str(o, "ae_title", v->ae_title);
+		put_str(o, "address", v->address);
+		put_str(o, "state", v->state);
+		put_bool(o, "push", v->push);
+		put_time(o, "last_ok", d->zone, v->last_ok_utc);
+		put_str(o, "last_error", v->last_error);
+		put_item(array, o);
+	}
+	return array;
+}
+
+static json_t *
 refused_of(const struct web_desk *d, const struct web_facts *f)
 {
 	json_t *array = json_array();
@@ -191,9 +210,13 @@ report_status(const struct web_desk *d, const struct web_facts *f)
 	put_str(node, "ae_title", f->node_ae);
 	put_address(node, f->node_address);
 	put_new(o, "node", node);
+	json_t *web = json_object();
+	put_address(web, f->web_address);
+	put_new(o, "web", web);
 	put_new(o, "cache", cache_of(d, f));
 	put_new(o, "archives", archives_of(d, f));
 	put_new(o, "schedules", schedules_of(d, f));
+	put_new(o, "viewers", viewers_of(d, f));
 	json_t *transfers = json_object();
 	put_int(transfers, "active", f->transfers_active);
 	put_int(transfers, "queued", f->transfers_queued);

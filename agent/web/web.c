@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The two listeners, and requests on their way to the loop and back.
  *
- * DESIGN. libmicrohttpd runs one thread a listener. A request is suspended,
- * put on ${waiting} and answered on the loop, then resumed:
+ * DESIGN. libmicrohttpd runs some threads for the port, so that a disk which
+ * is slow for one answer stops no other, and one for the control socket. A
+ * request is suspended, put on ${waiting} and answered on the loop, or by a
+ * worker of DICOMweb that the loop sends it to, then resumed:
  *
  *   server thread: NEW --suspend--> WAITING ... ANSWERED --send--> gone
  *   loop:                           WAITING --resume--> ANSWERED
@@ -21,9 +23,10 @@
 #include "base/mem.h"
 #include "base/sock.h"
 #include "base/str.h"
-#include "web_priv.h"
+#include "dicomweb_priv.h"
 
 #define CONNECTIONS_MAX 320 /* a listener; 256 streams and 64 questions */
+#define THREADS 4 /* of the port; each has its share of the connections */
 #define HEAD_BYTES_MAX (32 * 1024) /* request line and header: 414, 431 */
 #define UPLOAD_BYTES_MAX (64 * 1024) /* a POST needs no body; cut above */
 #define IDLE_S 30 /* a connection that says nothing is closed */
@@ -33,12 +36,15 @@
 enum request_state { NEW, WAITING, ANSWERED }; /* movers: see above */
 
 struct request {
+	struct web *web;
 	struct MHD_Connection *conn;
 	enum request_state state;
 	size_t uploaded;
 	struct web_ask ask;
 	struct web_answer answer;
 	struct stream *stream; /* loop: opened; server: given to a response */
+	struct dw_request *dicom; /* NULL: not for DICOMweb */
+	char *cross; /* the origin of a page that may read; or NULL */
 	struct request *next;
 };
 
@@ -57,6 +63,7 @@ struct web {
 	struct door tcp, control;
 	uint16_t port;
 	struct streams *streams;
+	struct dicomweb *dicomweb; /* NULL: not served */
 	/* owned by the loop */
 	struct loop_timer *publish, *keep_alive;
 	bool published; /* ever */
@@ -147,6 +154,37 @@ begin_stream(struct web *w, struct request *rq)
 		publish_soon(w);
 }
 
+static void
+answered(struct request *rq)
+{
+	struct web *w = rq->web;
+	lock_acquire(&w->lock);
+	rq->state = ANSWERED;
+	MHD_resume_connection(rq->conn);
+	lock_release(&w->lock);
+}
+
+static void
+on_dicom_done(void *ctx) /* dw_done_fn */
+{
+	answered(ctx);
+}
+
+static void
+answer(struct web *w, struct request *rq)
+{
+	if (rq->dicom != NULL) {
+		rq->dicom->done = on_dicom_done;
+		rq->dicom->ctx = rq;
+		dicomweb_submit(w->dicomweb, rq->dicom);
+		return;
+	}
+	route_answer(&w->desk, &rq->ask, &rq->answer);
+	if (rq->answer.stream)
+		begin_stream(w, rq);
+	answered(rq);
+}
+
 /* Answer what waits. */
 static void
 on_mail(void *ctx) /* loop_fn */
@@ -166,13 +204,7 @@ on_mail(void *ctx) /* loop_fn */
 	while (list != NULL) {
 		struct request *rq = list;
 		list = rq->next;
-		route_answer(&w->desk, &rq->ask, &rq->answer);
-		if (rq->answer.stream)
-			begin_stream(w, rq);
-		lock_acquire(&w->lock);
-		rq->state = ANSWERED;
-		MHD_resume_connection(rq->conn);
-		lock_release(&w->lock);
+		answer(w, rq);
 	}
 }
 
@@ -211,7 +243,8 @@ add_headers(struct MHD_Response *r, const struct web_answer *a)
 		{"X-Frame-Options", "DENY"},
 	};
 	/* these fail only without memory; the answer is then the poorer */
-	(void)MHD_add_response_header(r, "Content-Type", a->type);
+	if (a->type != NULL)
+		(void)MHD_add_response_header(r, "Content-Type", a->type);
 	if (a->allow != NULL)
 		(void)MHD_add_response_header(r, "Allow", a->allow);
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -225,6 +258,8 @@ send_answer(struct request *rq)
 	struct MHD_Response *r;
 	if (rq->stream != NULL)
 		r = stream_response(rq->stream);
+	else if (rq->dicom != NULL && a->status == 0)
+		r = dicomweb_response(rq->dicom);
 	else
 		r = MHD_create_response_from_buffer(a->body.len, a->body.p,
 		    MHD_RESPMEM_MUST_COPY);
@@ -232,8 +267,10 @@ send_answer(struct request *rq)
 	if (r == NULL)
 		return MHD_NO;
 	add_headers(r, a);
-	enum MHD_Result rc = MHD_queue_response(rq->conn,
-	    (unsigned)a->status, r);
+	if (rq->cross != NULL)
+		dicomweb_cross(r, rq->cross);
+	enum MHD_Result rc = MHD_queue_response(rq->conn, (unsigned)
+	    (a->status == 0 ? rq->dicom->answer.status : a->status), r);
 	MHD_destroy_response(r);
 	return rc;
 }
@@ -246,9 +283,11 @@ refuse(struct request *rq, int status, const char *text)
 }
 
 static struct request *
-request_new(struct MHD_Connection *conn, const char *url, const char *method)
+request_new(struct web *w, struct MHD_Connection *conn, const char *url,
+    const char *method)
 {
 	struct request *rq = mem_new(struct request);
+	rq->web = w;
 	rq->conn = conn;
 	buf_init(&rq->answer.body, WEB_BODY_MAX);
 	if (str_eq(method, "GET") || str_eq(method, "HEAD"))
@@ -273,19 +312,50 @@ read_query(struct request *rq)
 	rq->ask.all = value[2] != NULL && !str_eq(value[2], "0");
 }
 
+/* Whether a page at ${origin} may ask; notes the one that is let in by
+ * configuration. */
+static bool
+may_ask(struct request *rq, bool dicom, const char *origin, const char *host)
+{
+	struct web *w = rq->web;
+	if (dicom && dicomweb_allows(w->dicomweb, origin))
+		rq->cross = str_dup(origin);
+	return rq->cross != NULL || guard_origin_is_ours(origin, host);
+}
+
+/* What a browser asks before it lets a page of another origin ask. */
 static enum MHD_Result
-begin(struct door *l, struct request *rq)
+send_options(struct request *rq)
+{
+	rq->answer.status = 204;
+	rq->answer.allow = "GET, HEAD, OPTIONS";
+	return send_answer(rq);
+}
+
+static enum MHD_Result
+begin(struct door *l, struct request *rq, const char *url,
+    const char *method)
 {
 	struct web *w = l->web;
+	bool dicom = w->dicomweb != NULL && dicomweb_has(url);
 	const char *host = MHD_lookup_connection_value(rq->conn,
 	    MHD_HEADER_KIND, "Host");
 	const char *origin = MHD_lookup_connection_value(rq->conn,
 	    MHD_HEADER_KIND, "Origin");
 	if (l->tcp && !guard_host_is_ours(&w->guard, host))
 		return refuse(rq, 403, "Host: want this machine's name");
-	if (!guard_origin_is_ours(origin, host))
+	if (!may_ask(rq, dicom, origin, host))
 		return refuse(rq, 403, "Origin: want this page's own");
-	read_query(rq);
+	if (dicom && str_eq(method, "OPTIONS"))
+		return send_options(rq);
+	if (dicom && rq->ask.method != WEB_GET) {
+		rq->answer.allow = "GET, HEAD, OPTIONS";
+		return refuse(rq, 405, "method: want another one");
+	}
+	if (dicom)
+		rq->dicom = dicomweb_read(rq->conn, url);
+	else
+		read_query(rq);
 	if (!submit(w, rq))
 		return refuse(rq, 503, "the agent is stopping");
 	return MHD_YES;
@@ -310,7 +380,7 @@ on_access(void *cls, struct MHD_Connection *conn, const char *url,
 	(void)version; /* libmicrohttpd minds it */
 	(void)upload; /* a POST says all in its query */
 	if (rq == NULL) {
-		*slot = request_new(conn, url, method);
+		*slot = request_new(l->web, conn, url, method);
 		return MHD_YES;
 	}
 	if (*upload_size > 0) {
@@ -320,7 +390,7 @@ on_access(void *cls, struct MHD_Connection *conn, const char *url,
 	}
 	if (state_of(l->web, rq) == ANSWERED)
 		return send_answer(rq);
-	return begin(l, rq);
+	return begin(l, rq, url, method);
 }
 
 static void
@@ -335,7 +405,9 @@ on_completed(void *cls, struct MHD_Connection *conn, void **slot,
 	if (rq == NULL)
 		return;
 	stream_close(&rq->stream);
+	dicomweb_free_request(&rq->dicom);
 	buf_done(&rq->answer.body);
+	mem_free(rq->cross);
 	mem_free(rq);
 }
 
@@ -353,6 +425,7 @@ serve(struct web *w, struct door *l, int fd, struct err *e)
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX,
+	    MHD_OPTION_THREAD_POOL_SIZE, l->tcp ? (unsigned)THREADS : 0u,
 	    MHD_OPTION_END);
 	if (l->daemon == NULL)
 		return err_set(e, ERR_NET, 0, "start the web server");
@@ -390,7 +463,10 @@ web_start(struct loop *l, const struct web_config *c,
 	lock_init(&w->lock);
 	guard_init(&w->guard, c->host);
 	w->keep_alive = loop_timer_start(l, KEEP_ALIVE_MS, on_keep_alive, w);
-	if (listen_both(w, c, e) != 0)
+	if (c->ix != NULL)
+		w->dicomweb = dicomweb_new(l, c, e);
+	if ((c->ix != NULL && w->dicomweb == NULL) ||
+	    listen_both(w, c, e) != 0)
 		web_stop(&w);
 	return w;
 }
@@ -422,11 +498,13 @@ web_stop(struct web **pp)
 	w->stopping = true;
 	wake_all_locked(w);
 	lock_release(&w->lock);
+	dicomweb_stop(w->dicomweb); /* its requests wake as well */
 	streams_stop(w->streams);
 	if (w->tcp.daemon != NULL)
 		MHD_stop_daemon(w->tcp.daemon);
 	if (w->control.daemon != NULL)
 		MHD_stop_daemon(w->control.daemon);
+	dicomweb_free(&w->dicomweb); /* every body is gone */
 	if (!w->posted) /* no other thread is left */
 		free_rest(w);
 }

@@ -13,8 +13,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "index/index.h"
 #include "model/board.h"
 #include "run/loop.h"
+#include "store/store.h"
 #include "text/zone.h"
 
 struct web;
@@ -37,6 +39,13 @@ struct web_refused {
 	int64_t utc;
 	unsigned times;
 };
+/* a viewer's own listener, as it last answered C-ECHO */
+struct web_viewer {
+	const char *name, *ae_title, *address, *state; /* up down unknown */
+	bool push; /* studies are sent to it as cases turn ready */
+	int64_t last_ok_utc; /* 0 = never */
+	const char *last_error;
+};
 /* Facts for /api/status; strings are borrowed while the answer is made. */
 struct web_facts {
 	const char *theatre;
@@ -49,9 +58,12 @@ struct web_facts {
 	unsigned n_archives;
 	struct web_schedule schedules[WEB_ROWS_MAX];
 	unsigned n_schedules;
+	struct web_viewer viewers[WEB_ROWS_MAX];
+	unsigned n_viewers;
 	struct web_refused refused[WEB_ROWS_MAX];
 	unsigned n_refused;
 	const char *node_ae, *node_address; /* what to enter in the viewer */
+	const char *web_address; /* of this room: the viewer's WADO */
 };
 
 /* What a POST came to: an HTTP status (202, 404, 409) and words. */
@@ -83,6 +95,18 @@ struct web_config {
 	const char *socket_path;
 	const char *version;
 	int64_t horizon_s;
+	/* DICOMweb: answered by workers from these, which are borrowed */
+	struct index *ix;
+	struct store *st;
+	const char *ae_title; /* of the node: RetrieveAETitle */
+	bool partial; /* studies that are not ready too */
+	const char *cors; /* an origin that may read, "*" any, "" none */
+	const char *decode_program; /* path of understudy-decode */
+	void *ctx; /* of the three below, as node_ports has them [worker] */
+	void (*hold)(void *ctx, const char *study_uid);
+	void (*release)(void *ctx, const char *study_uid);
+	void (*damaged)(void *ctx, const char *study_uid,
+	    const uint8_t name[STORE_NAME_BYTES]);
 };
 
 /* Listen; ${b} and ${z} are borrowed. Call web_changed after the board

@@ -136,6 +136,34 @@ test_listing_study_names_its_cases(void **state)
 }
 
 static void
+test_listing_in_viewer_is_null_unless_a_viewer_wants_pushes(void **state)
+{
+	struct world *w = *state;
+	struct board_study *s = board_study(w->board, UID_A);
+
+	json_t *without = listing_study(&w->desk, s);
+	board_set_pushed(w->board, true);
+	s->push = PUSH_FAILED;
+	s->in_viewer = 310;
+	(void)str_copy(s->push_reason, sizeof(s->push_reason), "2 refused");
+	json_t *with = listing_case(&w->desk, board_case(w->board, "C1"));
+
+	assert_true(json_is_null(json_object_get(without, "in_viewer")));
+	json_t *studies = json_object_get(with, "studies");
+	json_t *v = json_object_get(json_array_get(studies, 0), "in_viewer");
+	assert_int_equal(json_integer_value(json_object_get(v, "instances")),
+	    310);
+	assert_int_equal(json_integer_value(json_object_get(v, "expected")),
+	    512);
+	assert_string_equal(str_at(v, "state"), "failed");
+	assert_string_equal(str_at(v, "reason"), "2 refused");
+	v = json_object_get(json_array_get(studies, 1), "in_viewer");
+	assert_string_equal(str_at(v, "state"), "none"); /* not known yet */
+	json_decref(without);
+	json_decref(with);
+}
+
+static void
 test_listing_why_case_splits_reasons_and_tells_what_was_left(void **state)
 {
 	struct world *w = *state;
@@ -179,6 +207,7 @@ main(void)
 	    TEST(test_listing_cancelled_case_stays_today),
 	    TEST(test_listing_text_that_is_no_utf8_is_shown_escaped),
 	    TEST(test_listing_study_names_its_cases),
+	    TEST(test_listing_in_viewer_is_null_unless_a_viewer_wants_pushes),
 	    TEST(test_listing_why_case_splits_reasons_and_tells_what_was_left),
 	    TEST(test_listing_why_study_knows_held_ones_that_are_nowhere_else),
 	};

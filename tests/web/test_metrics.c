@@ -28,6 +28,9 @@ test_metrics_board_and_peers_are_told(void **state)
 		"\nunderstudy_studies{state=\"fetching\"} 1\n",
 		"\nunderstudy_archive_up{archive=\"pacs\"} 1\n",
 		"\nunderstudy_archive_up{archive=\"far\"} 0\n",
+		"\nunderstudy_objects_pushed_total 0\n",
+		"\nunderstudy_viewer_up{viewer=\"osirix\"} 1\n",
+		"\nunderstudy_viewer_up{viewer=\"spare\"} 0\n",
 		"\nunderstudy_schedule_ok{schedule=\"list\"} 1\n"};
 
 	metrics_write(&w->desk, &w->facts, &w->answer.body);
@@ -37,6 +40,7 @@ test_metrics_board_and_peers_are_told(void **state)
 		if (strstr(text, lines[i]) == NULL)
 			fail_msg("want %s", lines[i]);
 	assert_null(strstr(text, "old")); /* unknown: neither up nor down */
+	assert_null(strstr(text, "\"new\""));
 }
 
 static void

@@ -175,9 +175,14 @@ world_setup(void **state)
 	    {"old\"\\", "OLD", "unknown", 0, ""},
 	    {"far", "FAR", "down", 0, "connect: refused"}}, .n_archives = 3,
 	    .schedules = {{"list", "file", "ok", NOW - 60, ""}},
-	    .n_schedules = 1, .refused = {{"OSIRIX2", "10.0.0.7", "unknown",
+	    .n_schedules = 1, .viewers = {{"osirix", "OSIRIX",
+	    "127.0.0.1:11112", "up", true, NOW - 9, ""}, {"spare", "SPARE",
+	    "127.0.0.1:11114", "down", false, 0, "connect: refused"},
+	    {"new", "NEW", "127.0.0.1:4", "unknown", false, 0, ""}},
+	    .n_viewers = 3, .refused = {{"OSIRIX2", "10.0.0.7", "unknown",
 	    "[viewer \"x\"]", NOW, 3}}, .n_refused = 1,
-	    .node_ae = "UNDERSTUDY", .node_address = "127.0.0.1:11113"};
+	    .node_ae = "UNDERSTUDY", .node_address = "127.0.0.1:11113",
+	    .web_address = "0.0.0.0:8113"};
 	w->ports = (struct web_ports){.ctx = w, .facts = world_facts,
 	    .prefetch = world_prefetch, .keep = world_keep,
 	    .evict = world_evict, .look = world_look,
