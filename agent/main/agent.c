@@ -187,9 +187,10 @@ stop(struct agent *a)
 }
 
 int
-agent_run(const struct conf *c, struct err *e)
+agent_run(const struct conf *c, const char *decode_program, struct err *e)
 {
-	struct agent a = {.conf = c, .started_ns = clock_continuous_ns()};
+	struct agent a = {.conf = c, .decode_program = decode_program,
+	    .started_ns = clock_continuous_ns()};
 	int rc = dataset_start(e);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && rc == 0;
 	    i++) {

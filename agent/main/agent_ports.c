@@ -10,11 +10,19 @@
 #define ASK_AGAIN_S (30 * 60) /* an archive's answer is no older */
 
 static void
-on_changed(void *ctx) /* prefetch_ports.changed, cache_ports.changed */
+on_node_changed(void *ctx) /* node_ports.changed */
 {
 	struct agent *a = ctx;
 	if (a->web != NULL)
 		web_changed(a->web);
+}
+
+static void
+on_changed(void *ctx) /* prefetch_ports.changed, cache_ports.changed */
+{
+	struct agent *a = ctx;
+	node_look(a->node); /* a study may be due to the viewer now */
+	on_node_changed(a);
 }
 
 static void
@@ -76,6 +84,7 @@ agent_start_prefetch(struct agent *a, struct err *e)
 	    .plan = {.window = c->window, .urgent_s = c->urgent_s,
 	        .horizon_s = c->horizon_s, .ask_again_s = ASK_AGAIN_S},
 	    .strict_identity = c->strict_identity,
+	    .read_through = c->read_through,
 	    .rules = a->rules, .n_rules = c->n_relevance,
 	    .n_archives = c->n_archives};
 	for (unsigned i = 0; i < c->n_relevance; i++)
@@ -126,6 +135,53 @@ take(void *ctx, struct assoc *as, const struct node_incoming *in,
 	    in->instance_uid, in->syntax, ret_status, e);
 }
 
+static void
+elsewhere(void *ctx, const struct attrs *keys, node_answer_fn *fn,
+    void *fn_ctx)
+{ /* node_ports.elsewhere */
+	prefetch_elsewhere(((struct agent *)ctx)->prefetch, keys, fn, fn_ctx);
+}
+
+static bool
+completes(void *ctx, const char *study_uid) /* node_ports.completes */
+{
+	return prefetch_completes(((struct agent *)ctx)->prefetch, study_uid);
+}
+
+static bool
+withheld(void *ctx, const char *study_uid) /* node_ports.withheld */
+{
+	return prefetch_withheld(((struct agent *)ctx)->prefetch, study_uid);
+}
+
+static struct follow *
+follow(void *ctx, const char *study_uid, struct err *e)
+{ /* node_ports.follow */
+	return prefetch_follow(((struct agent *)ctx)->prefetch, study_uid, e);
+}
+
+static int
+follow_next(void *ctx, struct follow *f, int64_t wait_ms,
+    struct store_item *ret, struct err *e)
+{ /* node_ports.follow_next */
+	(void)ctx; /* the follow knows its prefetch */
+	return prefetch_follow_next(f, wait_ms, ret, e);
+}
+
+static unsigned
+follow_listed(void *ctx, struct follow *f) /* node_ports.follow_listed */
+{
+	(void)ctx; /* see above */
+	return prefetch_follow_listed(f);
+}
+
+static void
+follow_end(void *ctx, struct follow **pp) /* node_ports.follow_end */
+{
+	(void)ctx; /* see above */
+	prefetch_follow_end(pp);
+}
+
 static bool
 expects(void *ctx, const char *calling) /* node_ports.expects */
 {
@@ -147,6 +203,24 @@ log_refused(const struct refused *r)
 	log_warn("node.caller.refused", "calling='%s' address=%s times=%u "
 	    "reason='%s' remedy='%s' action=rejected", r->calling, r->address,
 	    r->times, r->reason, remedy);
+}
+
+#define LINES_A_MINUTE 20 /* of callers that are new, see agent_priv.h */
+
+static bool
+may_tell(struct agent *a, const struct refused *r)
+{
+	if (r->times != 1)
+		return r->times % 1000 == 0;
+	int64_t age = r->utc - a->first_refused_utc;
+	if (age < 0 || age >= 60) {
+		a->first_refused_utc = r->utc;
+		a->n_lines = 0;
+	}
+	if (++a->n_lines == LINES_A_MINUTE)
+		log_warn("node.callers.refused", "lines=%d in_s=60 "
+		    "action=no_more_this_minute", LINES_A_MINUTE);
+	return a->n_lines < LINES_A_MINUTE;
 }
 
 static void
@@ -174,7 +248,7 @@ refused(void *ctx, const char *calling, const char *peer, const char *reason,
 	memmove(&a->refused[1], &a->refused[0], i * sizeof(r));
 	r.times++;
 	a->refused[0] = r;
-	if (r.times == 1 || r.times % 1000 == 0)
+	if (may_tell(a, &r))
 		log_refused(&r);
 	board_changed(a->board);
 	on_changed(a);
@@ -186,19 +260,26 @@ agent_start_node(struct agent *a, struct err *e)
 	const struct conf *c = a->conf;
 	struct node_config nc = {.ae_title = c->ae_title,
 	    .host = c->node.host, .port = c->node.port,
-	    .max_associations = c->max_associations, .partial = c->partial};
+	    .max_associations = c->max_associations, .partial = c->partial,
+	    .read_through = c->read_through,
+	    .decode_program = a->decode_program};
 	for (unsigned i = 0; i < c->n_viewers; i++)
 		nc.peers[nc.n_peers++] = (struct node_peer){
 		    .ae_title = c->viewers[i].ae_title,
-		    .host = c->viewers[i].host, .port = c->viewers[i].port};
+		    .host = c->viewers[i].host, .port = c->viewers[i].port,
+		    .push = c->viewers[i].push};
 	for (unsigned i = 0; i < c->n_archives; i++)
 		nc.peers[nc.n_peers++] = (struct node_peer){
 		    .ae_title = c->archives[i].ae_title,
 		    .host = c->archives[i].host, .is_archive = true};
 	struct node_ports p = {.ctx = a, .hold = hold, .release = release,
-	    .damaged = damaged, .take = take, .expects = expects,
-	    .refused = refused};
-	a->node = node_start(a->loop, &nc, &p, a->index, a->store, e);
+	    .damaged = damaged, .take = take, .elsewhere = elsewhere,
+	    .completes = completes, .withheld = withheld, .follow = follow,
+	    .follow_next = follow_next, .follow_listed = follow_listed,
+	    .follow_end = follow_end, .expects = expects,
+	    .refused = refused, .changed = on_node_changed};
+	a->node = node_start(a->loop, &nc, &p, a->board, a->index, a->store,
+	    e);
 	return a->node != NULL ? 0 : -1;
 }
 

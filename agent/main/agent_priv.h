@@ -30,6 +30,7 @@ struct remembered;
 struct agent {
 	/* set at birth, then constant */
 	const struct conf *conf;
+	const char *decode_program; /* path of understudy-decode */
 	struct relevance_rule rules[RELEVANCE_RULES_MAX];
 	/* owned by the loop */
 	struct loop *loop;
@@ -47,7 +48,12 @@ struct agent {
 	int64_t started_ns; /* continuous clock */
 	struct refused refused[AGENT_REFUSED_MAX]; /* newest first */
 	unsigned n_refused;
-	char node_address[80];
+	/* lines about callers never seen before, in the minute of their
+	 * first: a host may call under a thousand titles */
+	int64_t first_refused_utc;
+	unsigned n_lines;
+	char node_address[80], web_address[80];
+	char viewer_address[CONF_SECTIONS_MAX][80];
 	struct remembered *remembered; /* wants from before the start */
 	struct err trouble; /* of the index or the disk, for healthz */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the web room asks of the house: facts, and a person's wishes. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -39,6 +40,29 @@ schedules(struct agent *a, struct web_facts *f)
 }
 
 static void
+viewers(struct agent *a, struct web_facts *f)
+{
+	static const char *const states[] = {
+	    [VIEWER_UNKNOWN] = "unknown",
+	    [VIEWER_UP] = "up",
+	    [VIEWER_DOWN] = "down",
+	};
+	for (unsigned i = 0; i < a->conf->n_viewers; i++) {
+		const struct conf_viewer *v = &a->conf->viewers[i];
+		const struct viewer_health *h = node_viewer(a->node, i);
+		(void)snprintf(a->viewer_address[i],
+		    sizeof(a->viewer_address[i]), strchr(v->host, ':') !=
+		    NULL ? "[%.60s]:%u" : "%.60s:%u", v->host, v->port);
+		f->viewers[f->n_viewers++] = (struct web_viewer){
+		    .name = v->name, .ae_title = v->ae_title,
+		    .address = a->viewer_address[i],
+		    .state = states[h->state], .push = v->push,
+		    .last_ok_utc = h->last_ok_utc,
+		    .last_error = h->last_error};
+	}
+}
+
+static void
 facts(void *ctx, struct web_facts *ret) /* web_ports.facts */
 {
 	struct agent *a = ctx;
@@ -66,6 +90,11 @@ facts(void *ctx, struct web_facts *ret) /* web_ports.facts */
 		ret->trouble = a->trouble.msg;
 	archives(a, ret);
 	schedules(a, ret);
+	viewers(a, ret);
+	(void)snprintf(a->web_address, sizeof(a->web_address),
+	    strchr(a->conf->web.host, ':') != NULL ? "[%.60s]:%u" :
+	    "%.60s:%u", a->conf->web.host, web_port(a->web));
+	ret->web_address = a->web_address;
 	for (unsigned i = 0; i < a->n_refused; i++)
 		ret->refused[ret->n_refused++] = (struct web_refused){
 		    .calling = a->refused[i].calling,
@@ -143,6 +172,25 @@ verify(void *ctx, struct web_outcome *ret) /* web_ports.verify */
 	ret->status = cache_verify(a->cache, ret->text, sizeof(ret->text));
 }
 
+static void
+hold(void *ctx, const char *study_uid) /* web_config.hold */
+{
+	cache_hold(((struct agent *)ctx)->cache, study_uid);
+}
+
+static void
+release(void *ctx, const char *study_uid) /* web_config.release */
+{
+	cache_release(((struct agent *)ctx)->cache, study_uid);
+}
+
+static void
+damaged(void *ctx, const char *study_uid,
+    const uint8_t name[STORE_NAME_BYTES])
+{ /* web_config.damaged */
+	cache_damaged(((struct agent *)ctx)->cache, study_uid, name);
+}
+
 int
 agent_start_web(struct agent *a, struct err *e)
 {
@@ -152,7 +200,11 @@ agent_start_web(struct agent *a, struct err *e)
 	struct web_config c = {.host = a->conf->web.host,
 	    .port = a->conf->web.port, .socket_path = socket,
 	    .version = UNDERSTUDY_VERSION,
-	    .horizon_s = a->conf->horizon_s};
+	    .horizon_s = a->conf->horizon_s,
+	    .ix = a->index, .st = a->store, .ae_title = a->conf->ae_title,
+	    .partial = a->conf->partial, .cors = a->conf->cors,
+	    .decode_program = a->decode_program, .ctx = a, .hold = hold,
+	    .release = release, .damaged = damaged};
 	struct web_ports p = {.ctx = a, .facts = facts, .prefetch = prefetch,
 	    .keep = keep, .evict = evict, .look = look,
 	    .verify = verify};

@@ -34,6 +34,7 @@ static const struct verb {
 	{"verify", "", command_verify, "check every object's digest"},
 	{"check", "", command_check, "one line and 0-3 for Nagios"},
 	{"watch", "", command_watch, "status that stays, with progress bars"},
+	{"setup", "", command_setup, "what to enter in OsiriX or Horos"},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -77,6 +78,7 @@ print_usage(FILE *out)
 	    "  -c FILE    the agent's configuration, for its state_dir\n"
 	    "             (" COMMAND_CONF ")\n"
 	    "  --json     print what the agent says, as JSON\n"
+	    "  --app APP  setup: for horos (default), osirix or osirix-md\n"
 	    "  -V, -h     version, this help\n"
 	    "\nExit: 0 done, 1 failed, 2 usage; check: 0 ok, 1 warning, "
 	    "2 critical, 3 unknown.\n", out);
@@ -123,6 +125,9 @@ read_one(struct command *c, char **argv, struct arguments *a)
 		return str_copy(c->socket, sizeof(c->socket), argv[1]) ? 2 : 0;
 	} else if (str_eq(s, "-c") && argv[1] != NULL) {
 		c->conf_path = argv[1];
+		return 2;
+	} else if (str_eq(s, "--app") && argv[1] != NULL) {
+		c->app = argv[1];
 		return 2;
 	} else if (s[0] == '-' || a->n == 2) {
 		return 0;
@@ -195,6 +200,8 @@ run_verb(struct command *c, const struct arguments *a)
 		return usage(c, "no argument", arg);
 	if (v->arg[0] != '\0' && arg[0] == '\0')
 		return usage(c, v->arg, "");
+	if (c->app != NULL && v->fn != command_setup)
+		return usage(c, "--app with setup alone", v->name);
 	int rc = find_socket(c);
 	if (rc != COMMAND_DONE)
 		return v->fn == command_check ? 3 : rc;

@@ -28,6 +28,7 @@ struct command {
 	bool terminal; /* ${out} is one: watch repaints */
 	bool colour;
 	bool json; /* --json */
+	const char *app; /* --app, of setup; NULL = none given */
 	char socket[1024];
 	const char *conf_path; /* -c, NULL = none */
 	/* read where neither -S nor -c is given; NULL = none */
@@ -53,7 +54,8 @@ int command_run(struct command *c, int argc, char **argv);
 typedef int command_fn(struct command *c, const char *arg);
 command_fn command_status, command_cases, command_studies, command_show,
     command_why, command_prefetch, command_look, command_pin, command_unpin,
-    command_evict, command_verify, command_check, command_watch;
+    command_evict, command_verify, command_check, command_watch,
+    command_setup;
 
 /* GET (or POST) ${path}; ${id} (may be NULL) is appended, escaped. The JSON
  * into ${ret} (json_decref it), NULL when it is none. The HTTP status, or -1
@@ -107,5 +109,11 @@ const char *term_headline(char *dst, size_t size, const json_t *status);
 /* The one line of a case and the lines of its studies. */
 void term_case(struct command *c, const json_t *one, bool patient);
 void term_study(struct command *c, const json_t *study, bool bar);
+/* How far a viewer that wants pushes has a study, and how many of a ready
+ * case's, on a line of its own that begins at column ${indent}; nothing when
+ * none wants any. */
+void term_in_viewer(struct command *c, const json_t *study, unsigned indent);
+void term_case_in_viewer(struct command *c, const json_t *one,
+    unsigned indent);
 
 #endif

@@ -187,8 +187,11 @@ print_house(struct command *c, const json_t *status)
 		print_peer(c, "Archive", o, "ae_title", "last_ok");
 	json_array_foreach(json_object_get(status, "schedules"), i, o)
 		print_peer(c, "List", o, "type", "last_event");
+	json_array_foreach(json_object_get(status, "viewers"), i, o)
+		print_peer(c, "Viewer", o, "address", "last_ok");
 	print_label(c, "OsiriX");
-	term_printf(c, PAINT_NONE, "enter AE title %s at %s\n",
+	term_printf(c, PAINT_NONE, "enter AE title %s at %s; or: understudy "
+	    "setup\n",
 	    get_str(node, "ae_title"), get_str(node, "address"));
 	json_array_foreach(json_object_get(status, "refused"), i, o)
 		print_refused(c, o);
@@ -206,8 +209,10 @@ print_status(struct command *c, const json_t *status, const json_t *cases)
 	if (!get_bool(status, "healthy"))
 		term_printf(c, PAINT_RED, "%s\n", get_str(status, "trouble"));
 	term_printf(c, PAINT_NONE, "\n");
-	json_array_foreach(cases, i, one)
+	json_array_foreach(cases, i, one) {
 		term_case(c, one, false);
+		term_case_in_viewer(c, one, 19);
+	}
 	if (json_array_size(cases) > 0)
 		term_printf(c, PAINT_NONE, "\n");
 	print_house(c, status);
@@ -306,8 +311,10 @@ command_cases(struct command *c, const char *arg) /* command_fn */
 		json_array_foreach(cases, i, one) {
 			term_case(c, one, true);
 			json_array_foreach(json_object_get(one, "studies"), k,
-			    study)
+			    study) {
 				term_study(c, study, false);
+				term_in_viewer(c, study, 6);
+			}
 		}
 		if (json_array_size(cases) == 0)
 			term_printf(c, PAINT_DIM, "no cases listed\n");
@@ -406,6 +413,7 @@ print_case(struct command *c, const json_t *one)
 		term_printf(c, PAINT_BOLD, "study %s\n",
 		    get_str(study, "study_uid"));
 		print_members(c, study, 4);
+		term_in_viewer(c, study, 4);
 	}
 }
 
@@ -413,6 +421,7 @@ static void
 print_study(struct command *c, const json_t *study)
 {
 	term_study(c, study, true);
+	term_in_viewer(c, study, 6);
 	term_printf(c, PAINT_NONE, "\n");
 	print_members(c, study, 0);
 	print_list(c, study, "modalities");

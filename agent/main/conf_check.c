@@ -109,12 +109,29 @@ check_theatre(struct conf_reader *r)
 		    "without");
 }
 
+/* One place must stay for callers from elsewhere, or nobody there is ever
+ * answered. */
+static void
+check_places(struct conf_reader *r)
+{
+	struct conf *c = r->c;
+	unsigned most = c->max_associations > 0 ? c->max_associations - 1 : 0;
+	if (c->limits.local_places <= most)
+		return;
+	if (is_given(r, CONF_NODE, "local_places"))
+		conf_fault(r, conf_line_of(r, CONF_NODE, "local_places"),
+		    "local_places", "want less than max_associations, %u, "
+		    "have '%u'", c->max_associations, c->limits.local_places);
+	c->limits.local_places = most;
+}
+
 void
 conf_check(struct conf_reader *r)
 {
 	struct conf *c = r->c;
 	check_paths(r);
 	check_ports(r);
+	check_places(r);
 	check_theatre(r);
 	if (c->urgent_s > c->horizon_s)
 		conf_fault(r, conf_line_of(r, CONF_PREFETCH, "urgent"),

@@ -336,18 +336,6 @@ conf_parse_zone(const struct conf_key *k, const char *value, void *dst,
 }
 
 int
-conf_parse_later_flag(const struct conf_key *k, const char *value, void *dst,
-    struct err *e)
-{
-	(void)k;
-	(void)dst;
-	(void)e; /* the row says it all */
-	if (str_eq(value, "no"))
-		return 0;
-	return str_eq(value, "yes") ? 1 : -1;
-}
-
-int
 conf_parse_later_rate(const struct conf_key *k, const char *value, void *dst,
     struct err *e)
 {

@@ -63,8 +63,7 @@ conf_parse_fn conf_parse_text, conf_parse_path, conf_parse_heap_path,
     conf_parse_duration, conf_parse_months, conf_parse_window,
     conf_parse_listen, conf_parse_host, conf_parse_port, conf_parse_ae_title,
     conf_parse_retrieve, conf_parse_regex, conf_parse_zone,
-    conf_parse_later_flag, conf_parse_later_rate, conf_parse_only_file,
-    conf_parse_absent;
+    conf_parse_later_rate, conf_parse_only_file, conf_parse_absent;
 
 #define CONF_LINE_SIZE 2049
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "main/agent.h"
@@ -12,6 +13,7 @@
 #define CONF_PATH "/etc/understudy/understudy.conf"
 
 struct arguments {
+	const char *program; /* as we were called */
 	const char *conf, *areas;
 	bool check, verbose, dump, markdown, version, help;
 };
@@ -38,6 +40,7 @@ read_arguments(int argc, char **argv, struct arguments *a)
 	};
 	int c;
 	a->conf = CONF_PATH;
+	a->program = argv[0];
 	while ((c = getopt_long(argc, argv, "c:nvD:Vh", longs, NULL)) != -1) {
 		if (c == 'c')
 			a->conf = optarg;
@@ -55,6 +58,16 @@ read_arguments(int argc, char **argv, struct arguments *a)
 	return optind == argc;
 }
 
+/* The helper lies where we lie: build/, or libexec once installed. */
+static void
+beside(const char *program, char *ret, size_t size)
+{
+	const char *slash = strrchr(program, '/');
+	int n = slash == NULL ? 0 : (int)(slash + 1 - program);
+	(void)snprintf(ret, size, "%.*sunderstudy-decode", n,
+	    program); /* a path that is cut is not found */
+}
+
 static int
 run(const struct arguments *a)
 {
@@ -68,7 +81,10 @@ run(const struct arguments *a)
 		return 0;
 	}
 	log_open(a->verbose ? LOG_DEBUG : LOG_INFO, a->areas);
-	int rc = agent_run(c, &e);
+	limits_set(&c->limits);
+	char decode[1100];
+	beside(a->program, decode, sizeof(decode));
+	int rc = agent_run(c, decode, &e);
 	if (rc != 0)
 		log_error("main.failed", "error='%s'", e.msg);
 	conf_free(&c);

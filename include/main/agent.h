@@ -11,6 +11,7 @@
 #include "main/conf.h"
 
 /* Run until SIGTERM or SIGINT. 0 = ended as told; -1 = could not start. */
-int agent_run(const struct conf *c, struct err *e);
+int agent_run(const struct conf *c, const char *decode_program,
+    struct err *e);
 
 #endif

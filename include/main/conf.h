@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "model/relevance.h"
 #include "model/window.h"
 #include "text/pattern.h"
@@ -34,6 +35,7 @@ struct conf_viewer {
 	char ae_title[17];
 	char host[256];
 	uint16_t port;
+	bool push;
 };
 
 struct conf_archive {
@@ -66,11 +68,14 @@ struct conf {
 	char ae_title[17];
 	struct conf_endpoint node;
 	bool partial; /* list studies that are not ready */
+	bool read_through; /* ask and fetch what is not here */
 	unsigned max_associations;
+	struct limit_values limits; /* [limits], and some of [node] */
 	struct window window;
 	int64_t urgent_s, horizon_s;
 	bool strict_identity;
 	struct conf_endpoint web;
+	char cors[256]; /* origin that may read, "*", "" = none */
 	struct conf_viewer viewers[CONF_SECTIONS_MAX];
 	unsigned n_viewers;
 	struct conf_archive archives[CONF_SECTIONS_MAX]; /* by rank */

@@ -4,6 +4,8 @@
  * --dump-config, conf/understudy.conf and conf/README.md are made from here.
  */
 
+#include "base/limits.tbl.h"
+
 /* X: SINGLE or ABSENT section: kind, id, name, help.
  * N: section with a name: id, name, struct, array, counter, field of the
  * name, name in the example, help. */
@@ -31,6 +33,10 @@
 	X(SINGLE, WEB, "web", \
 	    "The page, the API and /metrics. Whoever reaches this port may " \
 	    "read and change everything: keep it on the loopback address.") \
+	X(SINGLE, LIMITS, "limits", \
+	    "What a peer may make us hold or wait for, so that no stranger " \
+	    "fills the memory or stops the theatre. The defaults suit the " \
+	    "viewers and archives that we know; they need not be here.") \
 	X(ABSENT, TLS, "tls", "") \
 	X(ABSENT, AUDIT, "audit", "") \
 	X(ABSENT, ISSUER, "issuer", "")
@@ -80,9 +86,10 @@
 	K(NODE, "max_associations", count, conf, max_associations, 1, 512, \
 	    "32", "", "a number from 1 to 512", \
 	    "Associations at once; one more is refused for the moment.") \
-	P(NODE, "read_through", later_flag, "no", "", "yes or no", \
-	    "Fetch what a viewer asks for and is not here. Not in this " \
-	    "version: yes is ignored with a warning.") \
+	K(NODE, "read_through", flag, conf, read_through, 0, 0, "yes", "", \
+	    "yes or no", \
+	    "Ask the archives when a viewer names a patient or a study, and " \
+	    "fetch what it retrieves and is not here.") \
 	P(NODE, "tls", absent, "", "", "", "")
 
 #define CONF_KEYS_PEERS(K, P) \
@@ -95,9 +102,10 @@
 	K(VIEWER, "port", port, conf_viewer, port, 1, 65535, "11112", "", \
 	    "a number from 1 to 65535", \
 	    "Where it listens, for retrieval by C-MOVE.") \
-	P(VIEWER, "push", later_flag, "no", "", "yes or no", \
-	    "Send studies to the viewer as they turn ready. Not in this " \
-	    "version: yes is ignored with a warning.") \
+	K(VIEWER, "push", flag, conf_viewer, push, 0, 0, "no", "", \
+	    "yes or no", \
+	    "Send the studies of a case to the viewer's listener when the " \
+	    "case turns ready, and ask it whether all arrived.") \
 	P(VIEWER, "tls", absent, "", "", "", "") \
 	K(ARCHIVE, "ae_title", ae_title, conf_archive, ae_title, 0, 0, \
 	    NULL, "PACS", \
@@ -183,9 +191,18 @@
 	K(WEB, "listen", listen, conf, web, 0, 0, "127.0.0.1:8113", "", \
 	    "a numeric address and a port, as in 127.0.0.1:8113", \
 	    "Where it listens.") \
+	K(WEB, "cors", text, conf, cors, 0, 0, "", \
+	    "https://viewer.example.org", "an origin, or *", \
+	    "Pages of this origin may read DICOMweb from the port. Left " \
+	    "out: none.") \
 	P(WEB, "tls", absent, "", "", "", "")
+
+/* A row of base/limits.tbl.h as one of ours. */
+#define CONF_LIMIT(K, section, key, kind, value, text, lo, hi, want, help) \
+	K(section, #key, kind, conf, limits.key, lo, hi, text, "", want, help)
 
 #define CONF_KEYS(K, P) \
 	CONF_KEYS_HOUSE(K, P) \
 	CONF_KEYS_PEERS(K, P) \
-	CONF_KEYS_CASES(K, P)
+	CONF_KEYS_CASES(K, P) \
+	LIMIT_ROWS(CONF_LIMIT, K)

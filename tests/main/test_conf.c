@@ -389,16 +389,13 @@ test_conf_what_a_later_version_has_is_a_warning(void **state)
 {
 	struct fixture *f = *state;
 
-	read_text(f, LEAST PEERS "[node]\nread_through = yes\n"
-	    "[viewer \"v\"]\nae_title = V\npush = yes\n"
+	read_text(f, LEAST PEERS
 	    "[archive \"b\"]\nae_title = B\nhost = b\n"
 	    "bandwidth = 400 Mbit/s\n");
 
 	assert_non_null(f->c);
 	assert_string_equal(f->told,
-	    "9: read_through: warning: not in this version, ignored\n"
-	    "12: push: warning: not in this version, ignored\n"
-	    "16: bandwidth: warning: not in this version, ignored\n");
+	    "11: bandwidth: warning: not in this version, ignored\n");
 }
 
 static void
