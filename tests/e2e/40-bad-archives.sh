@@ -6,6 +6,7 @@
 # - when the fault ends the study becomes ready.
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
+NODE_KEYS="read_through = no" # half a study must stay unseen
 need python3 findscu getscu curl
 phantom
 S=$(awk '$2 == "CASE-1003" { c = 1; next } c { print $2; exit }' \

@@ -6,6 +6,7 @@
 # - under a quota the earliest case is ready and the furthest gives way.
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
+NODE_KEYS="read_through = no" # half a study must stay unseen
 need python3 findscu getscu curl
 phantom
 # the last study of a case
@@ -45,7 +46,7 @@ start_archive "$T/hospital/dicom"
 STATE=$T/state1
 mkdir -p "$STATE"
 if mount -t tmpfs -o size=24m tmpfs "$STATE" 2>/dev/null; then
-	trap 'umount -l "$T/state1"; finish' EXIT
+	trap 'code=$?; umount -l "$T/state1"; (exit "$code"); finish' EXIT
 	RESERVE='4 MiB'
 	configure <<END
 archive ARCHIVE $AR_PORT c-get

@@ -6,6 +6,7 @@
 #   becomes ready when the archive is well again.
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
+NODE_KEYS="read_through = no" # half a study must stay unseen
 need python3 findscu getscu curl
 phantom
 S2=$(awk '$2 == "CASE-1002" { c = 1; next } c { print $2; exit }' \

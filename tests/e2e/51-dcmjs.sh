@@ -5,14 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 need node npm python3 curl
-export NODE_PATH="$PWD/build/npm/node_modules"
-if [ ! -d "$NODE_PATH/dcmjs-dimse" ]; then
-	mkdir -p build/npm
-	cp tests/e2e/package.json build/npm/
-	npm install --prefix build/npm --ignore-scripts --no-audit --no-fund \
-		--no-package-lock >"$T/npm.log" 2>&1 ||
-		skip "npm cannot install dcmjs-dimse"
-fi
+npm_tools dcmjs-dimse
 phantom
 S=$(awk '$2 == "CASE-1003" { c = 1; next } c { print $2; exit }' \
 	"$T/hospital/expect.txt")

@@ -417,6 +417,8 @@ class Server:
         join = lambda tag: b"\\".join(sorted({o.get(tag) for o in study
                                               if o.get(tag)}))
         series = [o for o in study if o.get(SERIES) == entity.get(SERIES)]
+        if self.args.no_counts:
+            return {LEVEL: level}
         out = {MODALITIES: join(MODALITY), CLASSES: join(CLASS),
                N_SERIES: b"%d" % len({o.get(SERIES) for o in study}),
                N_INSTANCES: b"%d" % len(study), LEVEL: level}
@@ -445,7 +447,8 @@ class Server:
         for o in seen.values():
             more = self.derived(o, level)
             if not all(matches(t, keys[t][1], more[t])
-                       for t in (MODALITIES, CLASSES) if t in keys):
+                       for t in (MODALITIES, CLASSES)
+                       if t in keys and t in more):
                 continue
             out = {}
             for tag, (vr, _) in keys.items():
@@ -564,6 +567,7 @@ class Server:
         if ctx is None:
             self.log(f"no context {o.cls.decode()} {o.syntax.decode()}")
             return False
+        time.sleep(args.slow_store)
         a.message_id += 1
         cmd = {0x0002: o.cls, 0x0100: 0x0001, 0x0110: a.message_id,
                0x0700: 0, 0x1000: uid}
@@ -625,6 +629,10 @@ def main():
     p.add_argument("--wrong-study", action="store_true")
     p.add_argument("--cut", action="store_true")
     p.add_argument("--slow-find", type=float, default=0)
+    p.add_argument("--slow-store", type=float, default=0,
+                   help="seconds before each object")
+    p.add_argument("--no-counts", action="store_true",
+                   help="queries tell no counts and no modalities of a study")
     p.add_argument("--other-birth-date", action="store_true")
     args = p.parse_args()
     objects = load(args)

@@ -62,6 +62,7 @@ cat <<EOF
    OsiriX    Preferences > Locations > Add:
                name Understudy    address 127.0.0.1    port $NODE_PORT
                AE title UNDERSTUDY    retrieve C-MOVE
+             or, for a terminal: $CLI -S $STATE/control.sock setup
 EOF
 [ -n "$oneshot" ] && exit 0
 echo

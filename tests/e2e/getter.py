@@ -5,7 +5,11 @@ usage: getter.py PORT TITLE FOLDER [STUDY...]
 Asks for these studies, else for every study that the objects under FOLDER
 name, proposing one context a (class, syntax) of those objects, and prints
 "UID SYNTAX BYTES SHA256" for each object that comes. With the port "file" it
-prints what is in the folder instead."""
+prints what is in the folder instead.
+
+--osirix asks as OsiriX does: one request of C-GET and 93 storage classes with
+ten syntaxes each and no role selection, 16 KiB PDUs, and it leaves in the
+middle of the transfer by a release."""
 import argparse
 import hashlib
 import socket
@@ -20,6 +24,77 @@ from archive import EXPLICIT, GET, STUDY, Association, clean, element
 def line(uid, syntax, body):
     print(uid.decode(), syntax.decode(), len(body),
           hashlib.sha256(body).hexdigest())
+
+
+# OsiriX' order, addPresentationContext
+SYNTAXES = [b"1.2.840.10008.1.2" + s for s in (
+    b".1", b"", b".2", b".4.90", b".4.91", b".4.70", b".4.50", b".4.51", b".5",
+    b".4.100")]
+STORAGE = [b"1.2.840.10008.5.1.4.1.1." + s for s in b"""
+    1 1.1 1.1.1 1.2 1.2.1 1.3 1.3.1 2 2.1 3 3.1 4 4.1 4.2 5 6 6.1 7 7.1 7.2
+    7.3 7.4 8 9 9.1.1 9.1.2 9.1.3 9.2.1 9.3.1 9.4.1 10 11 11.1 11.2 11.3 11.4
+    12.1 12.1.1 12.2 12.2.1 12.3 13.1.1 13.1.2 20 66 66.1 66.2 66.3 67 77.1
+    77.2 77.1.1 77.1.1.1 77.1.2 77.1.2.1 77.1.3 77.1.4 77.1.4.1 77.1.5.1
+    77.1.5.2 88.1 88.2 88.3 88.4 88.11 88.22 88.33 88.40 88.50 88.59 88.65
+    88.67 104.1 104.2 128 129 481.1 481.2 481.3 481.4 481.5 481.6 481.7 481.8
+    481.9""".split()] + [
+    b"1.3.12.2.1107.5.9.1", b"1.2.840.113619.4.26", b"1.2.840.113619.4.27",
+    b"1.2.840.113619.4.30", b"1.3.46.670589.5.0.1", b"1.3.46.670589.5.0.2",
+    b"1.3.46.670589.5.0.8", b"1.2.392.200036.9116.7.8.1.1.1"]
+
+
+def osirix(port, title, nagle):
+    """An association as OsiriX proposes it."""
+    a = Association(socket.create_connection(("127.0.0.1", port), 10))
+    a.sock.settimeout(30)
+    a.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, not nagle)
+    assert len(STORAGE) == len(set(STORAGE)) == 93
+    body = b"\0\1\0\0" + title.encode().ljust(16) + b"THEATRE6-IMAC   "
+    body += bytes(32) + a.item(0x10, b"1.2.840.10008.3.1.1.1")
+    for i, cls in enumerate([GET] + STORAGE):
+        body += a.item(0x20, bytes([2 * i + 1, 0, 0, 0]) + a.item(0x30, cls)
+                       + b"".join(a.item(0x40, s) for s in SYNTAXES))
+    body += a.item(0x50, a.item(0x51, struct.pack(">I", 16384))
+                   + a.item(0x52, b"1.2.276.0.7238010.5.0.3.5.4")
+                   + a.item(0x55, b"OSIRIX"))
+    print(f"getter: a request of {len(body) + 6} bytes", file=sys.stderr)
+    a.put(1, body)
+    kind, answer = a.pdu()
+    if kind != 2:
+        sys.exit(f"getter: answered with PDU {kind} {answer[:4].hex()}")
+    for k, item in a.items(answer[68:]):
+        if k == 0x21 and item[2] == 0:
+            (syntax,) = [v for t, v in a.items(item[4:]) if t == 0x40]
+            if clean(syntax) not in SYNTAXES:
+                sys.exit(f"getter: {syntax} was not proposed")
+            a.contexts[item[0]] = (([GET] + STORAGE)[item[0] // 2],
+                                   clean(syntax))
+        for u, v in a.items(item) if k == 0x50 else ():
+            if u == 0x51:
+                (a.peer_max,) = struct.unpack(">I", v)
+            if u == 0x54:
+                sys.exit("getter: a role that nobody asked for")
+    return a
+
+
+def leave(a, how):
+    """Be gone in the middle of the transfer."""
+    if how == "abort":
+        a.put(7, bytes(4))
+    if how != "release":
+        a.sock.close()
+        return
+    a.put(5, bytes(4))
+    late = 0
+    while True:
+        kind, _ = a.pdu()
+        if kind == 6:
+            break
+        if kind != 4:
+            sys.exit(f"getter: want A-RELEASE-RP, have PDU {kind}")
+        late += 1
+    print(f"getter: released, {late} PDUs came after", file=sys.stderr)
+    a.sock.close()
 
 
 def associate(port, title, pairs):
@@ -50,13 +125,15 @@ def associate(port, title, pairs):
     return a
 
 
-def get(port, title, study, pairs):
-    a = associate(port, title, pairs)
-    keys = element(EXPLICIT, archive.LEVEL, b"CS", b"STUDY") + element(
-        EXPLICIT, STUDY, b"UI", study)
-    ctx = a.context_of(GET, EXPLICIT)
-    if ctx is None:
+def get(a, study, after=0, how=None):
+    """C-GET of a study: the final status; None when left ${how} ${after} so
+    many objects."""
+    known = [(c, s) for c, (u, s) in a.contexts.items() if u == GET]
+    if not known:
         sys.exit("getter: C-GET is not accepted")
+    ctx, syntax = known[0]
+    keys = element(syntax, archive.LEVEL, b"CS", b"STUDY") + element(
+        syntax, STUDY, b"UI", study)
     a.send(ctx, {0x0002: GET, 0x0100: 0x0010, 0x0110: 1, 0x0700: 0}, keys)
     while True:
         ctx, cmd, data = a.message()
@@ -67,9 +144,15 @@ def get(port, title, study, pairs):
             a.put(5, bytes(4))
             return status
         uid = clean(cmd[0x1000])
+        if a.contexts[ctx][0] != clean(cmd[0x0002]):
+            sys.exit("getter: an object in a context of another class")
         line(uid, a.contexts[ctx][1], data)
         a.send(ctx, {0x0002: clean(cmd[0x0002]), 0x0100: 0x8001,
                      0x0120: a.number(cmd, 0x0110), 0x0900: 0, 0x1000: uid})
+        after -= 1
+        if after == 0:
+            leave(a, how)
+            return None
 
 
 def main():
@@ -82,6 +165,13 @@ def main():
     p.add_argument("--explicit", action="store_true",
                    help="propose Explicit LE in place of Implicit LE, BE and "
                    "deflated, for archives that convert between them")
+    p.add_argument("--osirix", action="store_true",
+                   help="ask as OsiriX does, roles not selected")
+    p.add_argument("--nagle", action="store_true",
+                   help="with --osirix: Nagle's algorithm stays on")
+    for how in ("release", "abort", "close"):
+        p.add_argument(f"--{how}-after", type=int, default=0, metavar="N",
+                       help=f"with --osirix: {how} after N objects")
     args = p.parse_args()
     args.folder, args.fill, args.list = [args.folder], False, False
     objects = [o for o in archive.load(args)
@@ -91,12 +181,17 @@ def main():
             line(o.uid, o.syntax, o.body)
         return 0
     worst = 0
+    leaving = [(n, how) for n, how in (
+        (args.release_after, "release"), (args.abort_after, "abort"),
+        (args.close_after, "close")) if n]
     for study in sorted({o.get(STUDY) for o in objects}):
         plain = (archive.IMPLICIT, archive.BIG, archive.DEFLATED)
         pairs = sorted({(o.cls, EXPLICIT if args.explicit
                          and o.syntax in plain else o.syntax)
                         for o in objects if o.get(STUDY) == study})
-        status = get(int(args.port), args.title, study, pairs)
+        a = osirix(int(args.port), args.title, args.nagle) if args.osirix \
+            else associate(int(args.port), args.title, pairs)
+        status = get(a, study, *(leaving[0] if leaving else ()))
         if status:
             print(f"getter: {study.decode()}: {status:04x}", file=sys.stderr)
             worst = 1

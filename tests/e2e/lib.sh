@@ -40,6 +40,19 @@ need() {
 	done
 }
 
+# What the tests take from npm, once for all of them: npm_tools PACKAGE...
+npm_tools() {
+	export NODE_PATH="$PWD/build/npm/node_modules"
+	for tool; do
+		[ -d "$NODE_PATH/$tool" ] && continue
+		mkdir -p build/npm
+		cp tests/e2e/package.json build/npm/
+		npm install --prefix build/npm --ignore-scripts --no-audit \
+			--no-fund --no-package-lock >"$T/npm.log" 2>&1 ||
+			skip "npm cannot install $tool"
+	done
+}
+
 # A port that is free now; each call gives another.
 port() {
 	python3 -c 'import socket
@@ -68,7 +81,7 @@ HostTable BEGIN
 agent = (UNDERSTUDY, 127.0.0.1, ${NODE_PORT:-11113})
 HostTable END
 AETable BEGIN
-PACS $T/qr RW (500, 1024mb) ANY
+PACS $T/qr RW (500, 4096mb) ANY
 AETable END
 EOF
 	TCP_NODELAY=${QR_NODELAY:-1} dcmqrscp -c "$T/qr.cfg" \
@@ -142,8 +155,10 @@ size = ${SIZE:-8 GiB}
 reserve = ${RESERVE:-64 MiB}
 [node]
 listen = 127.0.0.1:$NODE_PORT
+${NODE_KEYS:-}
 [web]
 listen = 127.0.0.1:$WEB_PORT
+${WEB_KEYS:-}
 [prefetch]
 window = 00:00-24:00
 ${PREFETCH:-}
