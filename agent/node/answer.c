@@ -6,7 +6,7 @@
 #include "dicom/dataset.h"
 #include "node/find_priv.h"
 
-#define CANCEL_EVERY 16 /* answers between two looks for a C-CANCEL */
+#define CANCEL_EVERY 16 /* rows between two looks for a C-CANCEL */
 
 static void
 put_study(struct attrs *ret, const struct index_row *row)
@@ -139,7 +139,7 @@ answer_goes_on(struct finding *f, bool look)
 	if (f->rc == 0 && atomic_load(&f->s->job.cancelled))
 		f->rc = err_set(f->e, ERR_CANCELLED, 0, "stopping");
 	if (f->rc == 0 && !f->cancelled &&
-	    (look || f->n % CANCEL_EVERY == CANCEL_EVERY - 1)) {
+	    (look || ++f->seen % CANCEL_EVERY == 0)) {
 		int c = session_cancelled(f->s, f->rq->message_id, f->e);
 		f->cancelled = c == 1;
 		f->rc = c < 0 ? -1 : 0;

@@ -27,6 +27,7 @@ struct finding {
 	/* what was answered */
 	struct buf body;
 	unsigned n; /* answers sent */
+	unsigned seen; /* rows and answers of archives looked at */
 	struct uids told; /* their UIDs; kept when ${ask} */
 	/* what ended it early */
 	bool cancelled;

@@ -81,7 +81,7 @@ listing_row(void *ctx, const struct index_row *row) /* index_row_fn */
 		(void)str_copy(l->series_uid, UID_SIZE, row->series_uid);
 		l->is_late = is_localiser(row);
 	}
-	if (r->n_items + l->n_late == NODE_OBJECTS_MAX) {
+	if (r->n_items + l->n_late >= NODE_OBJECTS_MAX) {
 		r->too_many = true;
 		return false;
 	}

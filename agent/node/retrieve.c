@@ -15,6 +15,8 @@
 #include "node/retrieve_priv.h"
 
 #define TELL_NS (500 * CLOCK_MS) /* between two pending answers */
+#define FOLLOWED_MAX 100 /* studies of one request that archives are asked
+                          * for; more count as not here */
 #define TAG_FAILED_UIDS TAG(0x0008, 0x0058)
 
 /* --- what is named --- */
@@ -326,11 +328,11 @@ give_unready(struct retrieval *r, const struct census *c, struct err *e)
 		int rc = 0;
 		r->later -= u->expected;
 		if (r->node->read_through && uid_is_valid(u->uid) &&
-		    route_broken(r) == NULL)
+		    i < FOLLOWED_MAX && route_broken(r) == NULL)
 			rc = through_study(r, u->uid, e);
 		if (rc == 0)
 			rc = give_part(r, u, e) != 0 ? -1 : 1;
-		if (rc < 0)
+		if (rc < 0 || retrieval_look(r, true, e) != 0)
 			return -1;
 	}
 	return 0;

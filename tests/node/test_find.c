@@ -319,6 +319,47 @@ test_find_unfit_value_of_an_archive_is_left_empty(void **state)
 	assert_string_equal(value(f, 0, TAG_STUDY_INSTANCES), "9");
 }
 
+/* In the set of the request where that can hold the text. */
+static void
+test_find_answers_in_the_character_set_of_the_request(void **state)
+{
+	static const struct {
+		const char *asked, *name, *told;
+	} rows[] = {
+	    {"ISO_IR 100", "M\xC3\xBCLLER^EVA", "ISO_IR 100"},
+	    {"ISO_IR 100", "\xE7\x8E\x8B^X", "ISO_IR 192"},
+	    {"", "M\xC3\xBCLLER^EVA", "ISO_IR 192"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(setup(state), 0);
+		struct fix *f = *state;
+		const struct made m = {"1.1", "1.1.1", "1.1.1.1", 1,
+		    .name = rows[i].name};
+		struct attrs keys;
+		make(f, &m);
+		study_is(f, "1.1", true, 1);
+		attrs_init(&keys);
+		attrs_put(&keys, TAG_LEVEL, "STUDY");
+		attrs_put(&keys, TAG_STUDY_UID, "1.1");
+		attrs_put(&keys, TAG_PATIENT_NAME, "");
+		if (rows[i].asked[0] != '\0') /* a key that none knows */
+			assert_int_equal(attrs_set(&keys,
+			    TAG(0x0040, 0x1400), "LT", "\xC3\xBC", NULL, 0,
+			    &f->e), 0);
+		(void)str_copy(keys.charset, sizeof(keys.charset),
+		    rows[i].asked);
+
+		assert_int_equal(ask(f, DIMSE_C_FIND_RQ, &keys), 0);
+
+		assert_int_equal(f->v.n_answers, 1);
+		assert_string_equal(value(f, 0, TAG_PATIENT_NAME),
+		    rows[i].name);
+		assert_string_equal(f->v.answers[0].charset, rows[i].told);
+		attrs_done(&keys);
+		assert_int_equal(teardown(state), 0);
+	}
+}
+
 static void
 test_find_viewer_that_leaves_is_no_error(void **state)
 {
@@ -352,6 +393,8 @@ main(void)
 	    TEST(test_find_images_here_are_told_before_the_archive_is_asked),
 	    TEST(test_find_named_series_and_images_only),
 	    TEST(test_find_unfit_value_of_an_archive_is_left_empty),
+	    cmocka_unit_test(
+	        test_find_answers_in_the_character_set_of_the_request),
 	    TEST(test_find_viewer_that_leaves_is_no_error),
 	};
 	struct err e;

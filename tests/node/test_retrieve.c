@@ -171,7 +171,7 @@ test_retrieve_refused_objects_are_counted_and_named(void **state)
 }
 
 static void
-test_retrieve_class_that_the_viewer_does_not_take_is_a_warning(void **state)
+test_retrieve_class_that_is_not_taken_is_a_warning(void **state)
 {
 	static const struct made pdf = {"1.1", "1.1.9", "1.1.9.1", 9,
 	    .class_uid = "1.2.840.10008.5.1.4.1.1.104.1"};
@@ -451,7 +451,7 @@ main(void)
 	        test_retrieve_what_is_here_and_never_success_for_less),
 	    cmocka_unit_test(test_retrieve_study_in_part_when_told_so),
 	    TEST(test_retrieve_refused_objects_are_counted_and_named),
-	    TEST(test_retrieve_class_that_the_viewer_does_not_take_is_a_warning),
+	    TEST(test_retrieve_class_that_is_not_taken_is_a_warning),
 	    TEST(test_retrieve_cancelled_ends_as_cancelled),
 	    TEST(test_retrieve_viewer_that_leaves_is_no_error),
 	    TEST(test_through_whole_study_comes_once_after_what_is_ready),

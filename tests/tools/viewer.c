@@ -22,7 +22,8 @@
 struct options {
 	const char *calling, *called, *host, *series, *out;
 	uint16_t port;
-	bool discard, quiet, implicit;
+	const char *class_uid; /* of -1: only this one is proposed */
+	bool discard, quiet;
 	unsigned stop_after;
 };
 
@@ -170,8 +171,7 @@ get_split(const struct options *o, const char *study, struct tally *t,
 	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE,
 	    false};
 	for (unsigned round = 0;; round++) {
-		unsigned n = classes_round(NULL, 0, o->implicit ? "OT" : "MR",
-		    round, p + 1);
+		unsigned n = classes_round(NULL, 0, "MR", round, p + 1);
 		if (n == 0)
 			return 0;
 		if (get(o, p, n + 1, study, t, ret_status, e) != 0)
@@ -188,15 +188,16 @@ one_round(const struct options *o, const char *study, unsigned round,
 	struct assoc_proposal p[PDU_CONTEXTS_MAX];
 	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_EXPLICIT_LE,
 	    false};
-	unsigned n = classes_round(NULL, 0, "MR", round, p + 1);
+	unsigned n = classes_round(&o->class_uid, o->class_uid != NULL, "MR",
+	    round, p + 1);
 	return get(o, p, n + 1, study, t, ret_status, e);
 }
 
 static const char usage[] =
-    "usage: viewer [-a CALLING] [-c CALLED] [-d] [-q] [-1] [-r SERIES]\n"
-    "              [-o DIR] [-x N] HOST PORT STUDY...\n"
+    "usage: viewer [-a CALLING] [-c CALLED] [-d] [-q] [-1 [-k CLASS]]\n"
+    "              [-r SERIES] [-o DIR] [-x N] HOST PORT STUDY...\n"
     "  -d  discard what comes and print a rate\n"
-    "  -1  one association only, the likely classes\n"
+    "  -1  one association only, the likely classes, or only CLASS\n"
     "  -x  release after N objects\n";
 
 static int
@@ -230,11 +231,13 @@ main(int argc, char **argv)
 	struct err e;
 	bool once = false;
 	int c;
-	while ((c = getopt(argc, argv, "a:c:dq1ir:o:x:")) != -1) {
+	while ((c = getopt(argc, argv, "a:c:dk:q1r:o:x:")) != -1) {
 		if (c == 'a')
 			o.calling = optarg;
 		else if (c == 'c')
 			o.called = optarg;
+		else if (c == 'k')
+			o.class_uid = optarg;
 		else if (c == 'r')
 			o.series = optarg;
 		else if (c == 'o')
@@ -246,7 +249,6 @@ main(int argc, char **argv)
 		o.discard |= c == 'd';
 		o.quiet |= c == 'q';
 		once |= c == '1';
-		o.implicit |= c == 'i';
 	}
 	if (argc - optind < 3) {
 		(void)fputs(usage, stderr);
