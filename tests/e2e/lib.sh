@@ -53,10 +53,20 @@ npm_tools() {
 	done
 }
 
-# A port that is free now; each call gives another.
+# A port that is free now; each call gives another, though the one before may
+# not be taken yet.
 port() {
-	python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 -c 'import socket, sys
+given = open(sys.argv[1], "a+")
+given.seek(0)
+before = given.read().split()
+port = None
+while port is None or port in before:
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    port = str(s.getsockname()[1])
+given.write(port + "\n")
+print(port)' "$T/ports"
 }
 
 # Wait until a command succeeds: until SECONDS command...
