@@ -91,7 +91,7 @@ HostTable BEGIN
 agent = (UNDERSTUDY, 127.0.0.1, ${NODE_PORT:-11113})
 HostTable END
 AETable BEGIN
-PACS $T/qr RW (500, 4096mb) ANY
+PACS $T/qr RW (500, 1024mb) ANY
 AETable END
 EOF
 	TCP_NODELAY=${QR_NODELAY:-1} dcmqrscp -c "$T/qr.cfg" \
