@@ -310,6 +310,9 @@ command_cases(struct command *c, const char *arg) /* command_fn */
 	if (!command_print_json(c, cases)) {
 		json_array_foreach(cases, i, one) {
 			term_case(c, one, true);
+			term_cell(c, PAINT_NONE, "", 6);
+			term_printf(c, PAINT_DIM, "case %s\n",
+			    get_str(one, "id"));
 			json_array_foreach(json_object_get(one, "studies"), k,
 			    study) {
 				term_study(c, study, false);

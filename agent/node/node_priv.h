@@ -120,6 +120,9 @@ int query_receive(struct session *s, const struct assoc_context *c,
 /* The same from attributes that were read already (tests). */
 int query_read(struct query *q, const char *class_uid, uint16_t *ret_status,
     struct err *e);
+/* Whether a UID key was given that has no UID in it: a search finds nothing,
+ * a retrieval was refused. */
+bool query_names_nothing(const struct index_select *sel);
 void query_done(struct query *q);
 
 /* viewers.c, push.c, on the loop: begin, end; of a node half started too.

@@ -62,26 +62,46 @@ count_parts(const char *s)
 
 /* Split a '\' list of UIDs in place; empty ones do not count, they must not
  * end the list nor make it mean any, and one that is named twice counts once.
- * A UID key with a wildcard (not allowed, but seen: "*") does mean any. */
+ * A UID key with a wildcard (not allowed, but seen: "*") does mean any. One
+ * that is given but has no UID in it ("\") names nothing: its list is "",
+ * which is nobody's UID, for an empty list would mean any. */
 static unsigned
 split(char *list, const char **into)
 {
 	struct uids seen = {0};
 	unsigned n = 0;
+	bool means_any = list[0] == '\0';
 	for (char *p = list; p != NULL;) {
 		char *next = strchr(p, '\\');
 		if (next != NULL)
 			*next++ = '\0';
 		if (strpbrk(p, "*?") != NULL) {
 			n = 0;
+			means_any = true;
 			break;
 		}
 		if (str_trim(p)[0] != '\0' && uids_add(&seen, p))
 			into[n++] = p;
 		p = next;
 	}
+	if (n == 0 && !means_any)
+		into[n++] = "";
 	uids_done(&seen);
 	return n;
+}
+
+static bool
+is_void(const char *const *uids, unsigned n)
+{
+	return n > 0 && uids[0][0] == '\0';
+}
+
+bool
+query_names_nothing(const struct index_select *sel)
+{
+	return is_void(sel->study_uids, sel->n_study_uids) ||
+	    is_void(sel->series_uids, sel->n_series_uids) ||
+	    is_void(sel->instance_uids, sel->n_instance_uids);
 }
 
 static void
@@ -193,6 +213,10 @@ query_read(struct query *q, const char *class_uid, uint16_t *ret_status,
 		return refuse(e, "retrieve: want UIDs, have a wildcard");
 	}
 	read_uids(q);
+	if (!find && query_names_nothing(&q->sel)) {
+		*ret_status = DIMSE_IDENTIFIER_MISMATCH;
+		return refuse(e, "retrieve: want UIDs, have an empty list");
+	}
 	narrow(q);
 	return 0;
 }

@@ -206,7 +206,7 @@ open_ticket(struct fetch *f, struct err *e)
 		assoc_abort(&a);
 	if (rc == 0 && l.n + l.bad == 0)
 		rc = err_set(e, ERR_PEER, 0,
-		    "it lists no instance of a study that it has");
+		    "it lists no instance of this study");
 	f->ticket.lines = l.lines;
 	f->ticket.n_lines = l.n;
 	mem_free(l.series);

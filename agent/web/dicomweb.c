@@ -138,7 +138,7 @@ dicomweb_answer(struct dw_request *rq)
 	dw_path_parse(&rq->path, rq->ask.path);
 	dw_ask_accept(&rq->ask, &rq->accept);
 	if (rq->path.what == DW_NOTHING)
-		dw_refuse(rq, 404, "path: want one of DICOMweb's");
+		dw_refuse(rq, 404, "path: want one of DICOMweb's, as in /dicom-web/studies");
 	else
 		makers[rq->path.what](rq);
 	give_reader_back(rq);

@@ -38,13 +38,15 @@ put_progress(json_t *o, const struct web_desk *d, const struct board_study *s)
 	put_time(o, "next_try", d->zone, s == NULL ? 0 : s->next_try_utc);
 }
 
-/* How far the viewer that wants pushes has it; null when none wants any. */
+/* How far the viewer that wants pushes has it; null when none wants any, or
+ * not this one. */
 static void
 put_in_viewer(json_t *o, const struct web_desk *d,
     const struct board_study *s)
 {
 	json_t *v = json_null();
-	if (board_is_pushed(d->board)) {
+	if (board_is_pushed(d->board) && (s == NULL || s->n_cases > 0 ||
+	    s->push != PUSH_NONE)) {
 		v = json_object();
 		put_int(v, "instances", s == NULL ? 0 : s->in_viewer);
 		put_int(v, "expected", s == NULL ? 0 : s->expected);

@@ -302,6 +302,29 @@ test_find_named_series_and_images_only(void **state)
 	assert_string_equal(uids(f, TAG_SOP_INSTANCE), "1.9.2.1");
 }
 
+/* "\" is a list without a UID: not any, neither here nor elsewhere. */
+static void
+test_find_uid_key_without_a_uid_finds_nothing(void **state)
+{
+	static const char *const levels[] = {"STUDY", "SERIES", "IMAGE"};
+	static const uint32_t tags[] = {TAG_STUDY_UID, TAG_SERIES_UID,
+	    TAG_SOP_INSTANCE};
+	for (size_t i = 0; i < 3 * COUNT(levels); i++) {
+		assert_int_equal(setup(state), 0);
+		struct fix *f = *state;
+		fill(f);
+		(void)theirs(f, "1.9");
+
+		assert_int_equal(find(f, levels[i / 3], TAG_PATIENT_ID, "P1",
+		    tags[i % 3], "\\"), 0);
+
+		assert_int_equal(f->v.n_answers, 0);
+		assert_int_equal(f->n_asked, 0);
+		assert_int_equal(f->v.last.status, DIMSE_SUCCESS);
+		assert_int_equal(teardown(state), 0);
+	}
+}
+
 /* Values that no data set holds do not take the answer with them. */
 static void
 test_find_unfit_value_of_an_archive_is_left_empty(void **state)
@@ -392,6 +415,7 @@ main(void)
 	    TEST(test_find_series_without_the_archives_word_is_not_told),
 	    TEST(test_find_images_here_are_told_before_the_archive_is_asked),
 	    TEST(test_find_named_series_and_images_only),
+	    cmocka_unit_test(test_find_uid_key_without_a_uid_finds_nothing),
 	    TEST(test_find_unfit_value_of_an_archive_is_left_empty),
 	    cmocka_unit_test(
 	        test_find_answers_in_the_character_set_of_the_request),

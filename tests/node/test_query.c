@@ -250,6 +250,35 @@ test_query_patient_id_narrows_when_it_is_one(void **state)
 	}
 }
 
+/* As many backslashes as it likes: nothing, not any. */
+static void
+test_query_uid_key_without_a_uid_names_nothing(void **state)
+{
+	static const char *const values[] = {"\\", "\\\\\\", " ", " \\ "};
+	static const uint32_t tags[] = {TAG_STUDY_UID, TAG_SERIES_UID,
+	    TAG_SOP_INSTANCE};
+	struct fix *f = *state;
+	for (size_t i = 0; i < 3 * COUNT(values); i++) {
+		again(f);
+		key(f, TAG_LEVEL, "IMAGE");
+		key(f, TAG_STUDY_UID, "1.2");
+		key(f, tags[i % 3], values[i / 3]);
+
+		assert_int_equal(read_as(f, CLASS_STUDY_FIND), 0);
+
+		const struct index_select *s = &f->q.sel;
+		const char *const *uids[] = {s->study_uids, s->series_uids,
+		    s->instance_uids};
+		const unsigned n[] = {s->n_study_uids, s->n_series_uids,
+		    s->n_instance_uids};
+		assert_true(query_names_nothing(s));
+		assert_int_equal(n[i % 3], 1);
+		assert_string_equal(uids[i % 3][0], "");
+		assert_int_equal(read_as(f, CLASS_STUDY_GET), 1);
+		assert_int_equal(f->status, DIMSE_IDENTIFIER_MISMATCH);
+	}
+}
+
 /* Narrowing may never exclude what matching would take. */
 static void
 test_query_dates_narrow_when_they_are_whole(void **state)
@@ -415,6 +444,7 @@ main(void)
 	    TEST(test_query_three_lists_do_not_mix),
 	    TEST(test_query_hundred_thousand_uids_are_read),
 	    TEST(test_query_wildcard_finds_any_but_retrieves_nothing),
+	    TEST(test_query_uid_key_without_a_uid_names_nothing),
 	    TEST(test_query_patient_id_narrows_when_it_is_one),
 	    TEST(test_query_dates_narrow_when_they_are_whole),
 	    TEST(test_query_received_is_read),
