@@ -99,21 +99,28 @@ need_series(struct index *ix, const struct index_object *o, struct place *p,
 	return 0;
 }
 
+static int
+put_metadata(struct index *ix, enum index_write how,
+    const struct index_object *o, int64_t id, struct err *e)
+{
+	struct index_run r = run(ix, how);
+	index_run_int(&r, id);
+	index_run_int(&r, o->metadata_n);
+	index_run_int(&r, o->metadata_crc);
+	index_run_blob(&r, o->metadata.p, o->metadata.n);
+	return index_run_all(&r, e);
+}
+
 /* The metadata of instance ${id} as ${o} has it. None is worse than an old
  * one, which may be of other bytes. */
 static int
 set_metadata(struct index *ix, const struct index_object *o, int64_t id,
     struct err *e)
 {
-	bool none = o->metadata.p == NULL;
-	struct index_run r = run(ix, none ? INDEX_W_METADATA_DROP :
-	    INDEX_W_METADATA_SET);
+	if (o->metadata.p != NULL)
+		return put_metadata(ix, INDEX_W_METADATA_SET, o, id, e);
+	struct index_run r = run(ix, INDEX_W_METADATA_DROP);
 	index_run_int(&r, id);
-	if (!none) {
-		index_run_int(&r, o->metadata_n);
-		index_run_int(&r, o->metadata_crc);
-		index_run_blob(&r, o->metadata.p, o->metadata.n);
-	}
 	return index_run_all(&r, e);
 }
 
@@ -296,7 +303,8 @@ apply_wants(struct index *ix, const struct index_op *op, struct err *e)
 	return index_run_all(&r, e);
 }
 
-/* Of an object that is not here any more: nothing. */
+/* Of an object that is not here any more: nothing; and what came with the
+ * object is newer than what was made of it later. */
 static int
 apply_metadata(struct index *ix, const struct index_op *op, struct err *e)
 {
@@ -307,7 +315,7 @@ apply_metadata(struct index *ix, const struct index_op *op, struct err *e)
 		return rc;
 	int64_t id = sqlite3_column_int64(r.s, 0);
 	index_run_end(&r);
-	return set_metadata(ix, &op->o, id, e);
+	return put_metadata(ix, INDEX_W_METADATA_FILL, &op->o, id, e);
 }
 
 int

@@ -120,6 +120,8 @@
 	X(METADATA_SET, "INSERT INTO metadata VALUES (?1, ?2, ?3, ?4)" \
 	    " ON CONFLICT DO UPDATE SET n = excluded.n," \
 	    " crc = excluded.crc, part = excluded.part") \
+	X(METADATA_FILL, "INSERT INTO metadata VALUES (?1, ?2, ?3, ?4)" \
+	    " ON CONFLICT DO NOTHING") \
 	X(METADATA_DROP, "DELETE FROM metadata WHERE instance = ?1") \
 	X(WANTS_SET, "INSERT INTO wants VALUES (?1, ?2)" \
 	    " ON CONFLICT DO UPDATE SET wants = excluded.wants") \

@@ -202,7 +202,7 @@ agent_start_web(struct agent *a, struct err *e)
 	    .version = UNDERSTUDY_VERSION,
 	    .horizon_s = a->conf->horizon_s,
 	    .ix = a->index, .st = a->store, .ae_title = a->conf->ae_title,
-	    .partial = a->conf->partial, .cors = a->conf->cors,
+	    .cors = a->conf->cors,
 	    .decode_program = a->decode_program, .ctx = a, .hold = hold,
 	    .release = release, .damaged = damaged};
 	struct web_ports p = {.ctx = a, .facts = facts, .prefetch = prefetch,

@@ -320,6 +320,40 @@ give_part(struct retrieval *r, const struct unready *u, struct err *e)
 	return give_listed(r, e);
 }
 
+/* A study that is to be had from an archive, of the patient that the request
+ * names? What is here the index compares. */
+struct owner {
+	const char *study_uid, *patient_id;
+	bool is_theirs;
+};
+
+static void
+on_owner(void *ctx, const struct attrs *answer) /* node_answer_fn */
+{
+	struct owner *o = ctx;
+	o->is_theirs |= str_eq(attrs_value(answer, TAG_STUDY_UID),
+	    o->study_uid) && str_eq(attrs_value(answer, TAG_PATIENT_ID),
+	    o->patient_id);
+}
+
+static bool
+is_theirs(struct retrieval *r, const char *study_uid)
+{
+	const struct node_ports *p = &r->node->ports;
+	struct owner o = {.study_uid = study_uid,
+	    .patient_id = r->sel->patient_id};
+	struct attrs keys;
+	if (o.patient_id == NULL || o.patient_id[0] == '\0')
+		return true;
+	attrs_init(&keys);
+	attrs_put(&keys, TAG_LEVEL, "STUDY");
+	attrs_put(&keys, TAG_STUDY_UID, study_uid);
+	attrs_put(&keys, TAG_PATIENT_ID, "");
+	p->elsewhere(p->ctx, &keys, on_owner, &o);
+	attrs_done(&keys);
+	return o.is_theirs;
+}
+
 static int
 give_unready(struct retrieval *r, const struct census *c, struct err *e)
 {
@@ -328,7 +362,8 @@ give_unready(struct retrieval *r, const struct census *c, struct err *e)
 		int rc = 0;
 		r->later -= u->expected;
 		if (r->node->read_through && uid_is_valid(u->uid) &&
-		    i < FOLLOWED_MAX && route_broken(r) == NULL)
+		    i < FOLLOWED_MAX && route_broken(r) == NULL &&
+		    is_theirs(r, u->uid))
 			rc = through_study(r, u->uid, e);
 		if (rc == 0)
 			rc = give_part(r, u, e) != 0 ? -1 : 1;

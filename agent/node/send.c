@@ -436,6 +436,14 @@ send_parcel(struct retrieval *r, struct parcel *p, struct err *e)
 	return 1;
 }
 
+/* It may have been held back since it was listed. */
+static bool
+is_withheld(const struct retrieval *r, const struct store_item *it)
+{
+	const struct node_ports *p = &r->node->ports;
+	return p->withheld(p->ctx, it->study_uid);
+}
+
 int
 send_item(struct retrieval *r, const struct store_item *it,
     const struct store_item *next, struct err *e)
@@ -446,6 +454,10 @@ send_item(struct retrieval *r, const struct store_item *it,
 	unsigned at = slot_has(&slots[1], &it->object) ? 1 : 0;
 	struct parcel p = {.it = it, .slot = &slots[at]};
 	uint16_t status = 0;
+	if (is_withheld(r, it)) {
+		send_failed(r, it);
+		return 0;
+	}
 	int rc = send_parcel(r, &p, e);
 	if (rc == 1)
 		send_failed(r, it);

@@ -275,6 +275,16 @@ read_told(struct fetch *f)
 	index_reader_close(&r);
 }
 
+/* A try that did not come to the archive's list leaves what an earlier one
+ * wrote: the study is not ready either way. */
+static void
+put_unready(struct fetch *f, unsigned all)
+{
+	if (all > 0)
+		index_put_study(f->p->ix, f->study_uid, false, all,
+		    f->p->c.archives[f->archive].name);
+}
+
 static void
 conclude(struct fetch *f, const struct transfer *t, int rc)
 {
@@ -283,8 +293,7 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 	struct err *e = &f->e;
 	if (atomic_load(&f->ticket.stranger)) {
 		f->end = FETCH_HELD;
-		index_put_study(f->p->ix, f->study_uid, false, all,
-		    f->p->c.archives[f->archive].name);
+		put_unready(f, all);
 		(void)str_copy(f->reason, sizeof(f->reason), "an object that "
 		    "the archive sent is of another patient");
 		return;
@@ -300,8 +309,7 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 		read_told(f);
 		return;
 	}
-	index_put_study(f->p->ix, f->study_uid, false, all,
-	    f->p->c.archives[f->archive].name);
+	put_unready(f, all);
 	bool full = atomic_load(&f->ticket.full) || e->code == ERR_FULL;
 	f->end = full ? FETCH_FULL : here > 0 ? FETCH_INCOMPLETE :
 	    FETCH_FAILED;

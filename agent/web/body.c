@@ -60,6 +60,7 @@ struct body {
 	struct buf text;
 	uint64_t length;
 	bool converts;
+	uint64_t n_converted; /* bytes of own that count as such */
 	uint32_t *crc; /* of what is added now */
 	/* what lives as long */
 	struct store_map map;
@@ -105,6 +106,7 @@ body_free(struct body **pp)
 		b->dw->release(b->dw->ctx, b->held[i]);
 	if (b->converts)
 		atomic_fetch_sub(&b->dw->converting, 1);
+	atomic_fetch_sub(&b->dw->converted, b->n_converted);
 	buf_done(&b->text);
 	buf_done(&b->own);
 	buf_done(&b->scratch);
@@ -193,6 +195,13 @@ struct buf *
 body_own(struct body *b)
 {
 	return &b->own;
+}
+
+void
+body_count_converted(struct body *b)
+{
+	b->n_converted = b->own.len;
+	atomic_fetch_add(&b->dw->converted, b->n_converted);
 }
 
 void

@@ -21,7 +21,6 @@ dicomweb_new(struct loop *l, const struct web_config *c, struct err *e)
 	struct dicomweb *dw = mem_new(struct dicomweb);
 	dw->ix = c->ix;
 	dw->st = c->st;
-	dw->partial = c->partial;
 	dw->decode_program = c->decode_program;
 	dw->ctx = c->ctx;
 	dw->hold = c->hold;
@@ -138,7 +137,8 @@ dicomweb_answer(struct dw_request *rq)
 	dw_path_parse(&rq->path, rq->ask.path);
 	dw_ask_accept(&rq->ask, &rq->accept);
 	if (rq->path.what == DW_NOTHING)
-		dw_refuse(rq, 404, "path: want one of DICOMweb's, as in /dicom-web/studies");
+		dw_refuse(rq, 404, "path: want one of DICOMweb's, as in "
+		    "/dicom-web/studies");
 	else
 		makers[rq->path.what](rq);
 	give_reader_back(rq);
@@ -283,7 +283,7 @@ dw_find(struct dw_request *rq, const struct dw_path *p, struct body *b,
 	const char *instance = p->instance;
 	struct err e;
 	struct index_select sel = {.level = INDEX_INSTANCE,
-	    .unready = rq->dw->partial, .study_uids = &study,
+	    .study_uids = &study,
 	    .n_study_uids = 1, .series_uids = &series,
 	    .n_series_uids = series[0] != '\0', .instance_uids = &instance,
 	    .n_instance_uids = instance[0] != '\0',
@@ -390,6 +390,10 @@ dw_convert(struct dw_request *rq, const struct store_item *o,
     const char *syntax, struct body *b)
 {
 	struct err e;
+	if (atomic_load(&rq->dw->converted) > DW_CONVERTED_MAX) {
+		dw_refuse(rq, 503, "too many conversions at a time");
+		return false;
+	}
 	if (!dw_map(rq, o, b))
 		return false;
 	const struct store_map *m = body_map(b);
@@ -399,6 +403,7 @@ dw_convert(struct dw_request *rq, const struct store_item *o,
 		rc = decoder_feed(d, m->p, m->n, &e);
 	if (rc == 0)
 		rc = read_answer(d, body_own(b), &e);
+	body_count_converted(b);
 	decoder_free(&d);
 	store_unmap(body_map(b));
 	if (rc == 0)

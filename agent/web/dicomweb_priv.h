@@ -19,9 +19,13 @@
 #define DW_ROWS_MAX 10000 /* of one search; a warning above */
 #define DW_WORKERS 4
 #define DW_MEDIA_MAX 32 /* ranges of one Accept; the rest is not looked at */
-#define DW_CONVERT_MAX (UINT64_C(512) << 20) /* bytes of one object that is
+#define DW_CONVERT_MAX (UINT64_C(256) << 20) /* bytes of one object that is
                                               * converted in memory */
-#define DW_CONVERTING_MAX 16 /* answers under way that convert; 503 above */
+#define DW_CONVERTING_MAX 2 /* answers under way that convert object by
+                            * object, on the server's threads, of which the
+                            * page needs the others; 503 above */
+#define DW_CONVERTED_MAX (UINT64_C(512) << 20) /* bytes of those converted in
+                                                * memory; 503 above */
 #define DW_SMALL_BYTES (UINT64_C(64) << 20) /* checked before it is begun */
 
 /* ---- accept.c: media types, RFC 9110 12.5.1 and PS3.18 8.7 ---- */
@@ -99,6 +103,8 @@ void body_textf(struct body *b, const char *fmt, ...)
 void body_bytes(struct body *b, const void *p, size_t n);
 struct store_map *body_map(struct body *b); /* empty; unmapped at the end */
 struct buf *body_own(struct body *b); /* empty; released at the end */
+/* What is in it was converted: it counts until the body's end. */
+void body_count_converted(struct body *b);
 /* A part of wire/gzpart, which is inflated when its turn comes. */
 void body_part(struct body *b, const void *p, size_t n, uint32_t text_n);
 /* A whole Part 10 file with its data set in ${syntax}, converted when that
@@ -155,7 +161,6 @@ struct dicomweb {
 	struct index *ix;
 	struct store *st;
 	char ae_title[17];
-	bool partial;
 	char cors[256];
 	const char *decode_program;
 	void *ctx;
@@ -167,6 +172,7 @@ struct dicomweb {
 	/* shared */
 	atomic_bool stopping; /* conversions end by it */
 	atomic_uint converting;
+	_Atomic uint64_t converted; /* bytes in memory */
 	struct lock lock;
 	struct index_reader *readers[DW_WORKERS]; /* under lock */
 	unsigned n_readers;

@@ -108,8 +108,7 @@ prepare(struct search *s, struct err *e)
 	    .study_uids = s->study.list, .n_study_uids = s->study.n,
 	    .series_uids = s->series.list, .n_series_uids = s->series.n,
 	    .instance_uids = s->instance.list,
-	    .n_instance_uids = s->instance.n,
-	    .unready = s->rq->dw->partial};
+	    .n_instance_uids = s->instance.n};
 	narrow(s);
 	return 0;
 }

@@ -350,7 +350,8 @@ begin(struct door *l, struct request *rq, const char *url,
 		return send_options(rq);
 	if (dicom && rq->ask.method != WEB_GET) {
 		rq->answer.allow = "GET, HEAD, OPTIONS";
-		return refuse(rq, 405, "method: want GET, nothing is stored from here");
+		return refuse(rq, 405,
+		    "method: want GET, nothing is stored from here");
 	}
 	if (dicom)
 		rq->dicom = dicomweb_read(rq->conn, url);

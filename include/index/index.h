@@ -86,8 +86,9 @@ void index_put_study(struct index *ix, const char *study_uid, bool ready,
 void index_put_kept(struct index *ix, const char *study_uid, bool kept);
 void index_put_used(struct index *ix, const char *study_uid, uint64_t used,
     int64_t utc_s);
-/* The metadata of an object whose row has none, or another; no effect when it
- * is not here. Waits as index_put_object does: not on the loop. */
+/* The metadata of an object whose row has none; no effect when it has (that
+ * came with newer bytes) or is not here. Waits as index_put_object does: not
+ * on the loop. */
 void index_put_metadata(struct index *ix,
     const uint8_t name[INDEX_NAME_BYTES], struct index_blob part, uint32_t n,
     uint32_t crc);

@@ -99,7 +99,6 @@ struct web_config {
 	struct index *ix;
 	struct store *st;
 	const char *ae_title; /* of the node: RetrieveAETitle */
-	bool partial; /* studies that are not ready too */
 	const char *cors; /* an origin that may read, "*" any, "" none */
 	const char *decode_program; /* path of understudy-decode */
 	void *ctx; /* of the three below, as node_ports has them [worker] */

@@ -65,6 +65,14 @@ on_line(void *ctx, enum log_level level, const char *line) /* log_sink_fn */
 	f->n_warned += level == LOG_WARN;
 }
 
+static bool
+never_withheld(void *ctx, const char *study_uid)
+{
+	(void)ctx;
+	(void)study_uid;
+	return false;
+}
+
 static inline int
 setup(void **state)
 {
@@ -78,7 +86,8 @@ setup(void **state)
 	assert_non_null(f->ix);
 	f->node.st = f->st;
 	f->node.ix = f->ix;
-	f->node.ports = (struct node_ports){.ctx = f, .damaged = on_damaged};
+	f->node.ports = (struct node_ports){.ctx = f,
+	    .damaged = on_damaged, .withheld = never_withheld};
 	f->node.decode_program = f->program;
 	(void)snprintf(f->program, sizeof(f->program), "%s/helper", f->dir);
 	f->r = (struct retrieval){.node = &f->node, .stopping = &f->stopping};

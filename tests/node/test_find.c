@@ -384,15 +384,28 @@ test_find_answers_in_the_character_set_of_the_request(void **state)
 }
 
 static void
+test_find_cancelled_ends_as_cancelled(void **state)
+{
+	struct fix *f = *state;
+	fill(f);
+	f->v.cancel_after = 1;
+	for (int i = 0; i < 30; i++)
+		attrs_putf(theirs(f, "1.7"), TAG_STUDY_UID, "1.7.%d", i);
+
+	assert_int_equal(find(f, "STUDY", TAG_PATIENT_ID, "P1", 0, NULL), 0);
+
+	assert_int_equal(f->v.last.status, DIMSE_CANCELLED);
+	assert_in_range(f->v.n_answers, 1, 17); /* it looks now and then */
+}
+
+static void
 test_find_viewer_that_leaves_is_no_error(void **state)
 {
 	struct fix *f = *state;
 	fill(f);
 	f->v.leave_after = 1;
-	for (int i = 0; i < 20; i++) {
-		struct attrs *as = theirs(f, "1.7");
-		attrs_putf(as, TAG_STUDY_UID, "1.7.%d", i);
-	}
+	for (int i = 0; i < 20; i++)
+		attrs_putf(theirs(f, "1.7"), TAG_STUDY_UID, "1.7.%d", i);
 
 	int rc = find(f, "STUDY", TAG_PATIENT_ID, "P1", 0, NULL);
 
@@ -419,6 +432,7 @@ main(void)
 	    TEST(test_find_unfit_value_of_an_archive_is_left_empty),
 	    cmocka_unit_test(
 	        test_find_answers_in_the_character_set_of_the_request),
+	    TEST(test_find_cancelled_ends_as_cancelled),
 	    TEST(test_find_viewer_that_leaves_is_no_error),
 	};
 	struct err e;

@@ -274,9 +274,11 @@ test_query_uid_key_without_a_uid_names_nothing(void **state)
 		assert_true(query_names_nothing(s));
 		assert_int_equal(n[i % 3], 1);
 		assert_string_equal(uids[i % 3][0], "");
-		assert_int_equal(read_as(f, CLASS_STUDY_GET), 1);
-		assert_int_equal(f->status, DIMSE_IDENTIFIER_MISMATCH);
 	}
+	again(f);
+	key(f, TAG_STUDY_UID, "\\");
+	assert_int_equal(read_as(f, CLASS_STUDY_GET), 1);
+	assert_int_equal(f->status, DIMSE_IDENTIFIER_MISMATCH);
 }
 
 /* Narrowing may never exclude what matching would take. */

@@ -173,20 +173,34 @@ test_retrieve_refused_objects_are_counted_and_named(void **state)
 	assert_string_equal(f->v.failed, "1.1.1.2");
 }
 
+/* B000 only when all that failed is what it does not take. */
 static void
 test_retrieve_class_that_is_not_taken_is_a_warning(void **state)
 {
+	static const struct {
+		const char *refuses, *studies, *ending, *failed;
+	} rows[] = {
+	    {NULL, "1.1", "b000 3/1/0", "1.1.9.1"},
+	    {"1.1.1.2", "1.1", "a702 2/2/0", "1.1.1.2\\1.1.9.1"},
+	    {NULL, "1.1\\9.9", "a702 3/2/0", "1.1.9.1"},
+	};
 	static const struct made pdf = {"1.1", "1.1.9", "1.1.9.1", 9,
 	    .class_uid = "1.2.840.10008.5.1.4.1.1.104.1"};
-	struct fix *f = *state;
-	fill(f);
-	make(f, &pdf);
-	study_is(f, "1.1", true, 4);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(setup(state), 0);
+		struct fix *f = *state;
+		fill(f);
+		make(f, &pdf);
+		study_is(f, "1.1", true, 4);
+		f->v.refuses = rows[i].refuses;
 
-	assert_int_equal(retrieve(f, DIMSE_C_GET_RQ, "1.1", "", ""), 0);
+		assert_int_equal(retrieve(f, DIMSE_C_GET_RQ, rows[i].studies,
+		    "", ""), 0);
 
-	assert_string_equal(ending(f), "b000 3/1/0");
-	assert_string_equal(f->v.failed, "1.1.9.1");
+		assert_string_equal(ending(f), rows[i].ending);
+		assert_string_equal(f->v.failed, rows[i].failed);
+		assert_int_equal(teardown(state), 0);
+	}
 }
 
 static void
@@ -454,7 +468,8 @@ main(void)
 	        test_retrieve_what_is_here_and_never_success_for_less),
 	    cmocka_unit_test(test_retrieve_study_in_part_when_told_so),
 	    TEST(test_retrieve_refused_objects_are_counted_and_named),
-	    TEST(test_retrieve_class_that_is_not_taken_is_a_warning),
+	    cmocka_unit_test(
+	        test_retrieve_class_that_is_not_taken_is_a_warning),
 	    TEST(test_retrieve_cancelled_ends_as_cancelled),
 	    TEST(test_retrieve_viewer_that_leaves_is_no_error),
 	    TEST(test_through_whole_study_comes_once_after_what_is_ready),
