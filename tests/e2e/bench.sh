@@ -332,6 +332,14 @@ part_index() {
 	STATE=$T/full
 	configure </dev/null
 	start_agent
+	stop "$OR_PID" # its own house in memory, or this takes an hour
+	mkdir -p "$SHM/orthanc"
+	sed "s|\"$T/orthanc\"|\"$SHM/orthanc\"|g" "$T/orthanc.json" \
+		>"$T/orthanc-full.json"
+	TCP_NODELAY=1 Orthanc "$T/orthanc-full.json" >"$T/orthanc4.log" 2>&1 &
+	OR_PID=$!
+	PIDS="$PIDS $OR_PID"
+	until_ok 60 echoscu -aec ORTHANC 127.0.0.1 "$OR_PORT"
 	send ORTHANC "$OR_PORT" "$T/files" || fail "Orthanc does not take them"
 	rm -rf "$T/files"
 	today=$(date -u +%Y%m%d)
