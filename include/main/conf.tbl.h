@@ -82,7 +82,8 @@
 	    "An archive with retrieve = c-move must be able to reach it.") \
 	K(NODE, "partial", flag, conf, partial, 0, 0, "no", "", \
 	    "yes or no", \
-	    "Whether studies that are not ready are listed to viewers.") \
+	    "Whether studies that are not ready are listed to viewers, by " \
+	    "DICOM; DICOMweb never shows them.") \
 	K(NODE, "max_associations", count, conf, max_associations, 1, 512, \
 	    "32", "", "a number from 1 to 512", \
 	    "Associations at once; one more is refused for the moment.") \
