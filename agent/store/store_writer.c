@@ -231,8 +231,9 @@ reserve_bytes(struct store_writer *w, size_t n, struct err *e)
 	struct store *s = w->store;
 	uint64_t limit = atomic_load(&s->limit);
 	if (n > limits()->object_size - w->length)
-		return err_set(e, ERR_FULL, 0,
-		    "write an object: want at most 4 GiB");
+		return err_set(e, ERR_PARSE, 0, "write an object: want at "
+		    "most %llu bytes", (unsigned long long)
+		    limits()->object_size);
 	uint64_t writing = atomic_fetch_add(&s->writing, n) + n;
 	uint64_t held = atomic_load(&s->held);
 	if (held > limit || writing > limit - held) {

@@ -52,6 +52,10 @@ uids_read(struct uids *u, const char *value, struct err *e)
 		}
 		p = next;
 	}
+	if (u->n == 0 && value[0] != '\0') { /* none in it: nothing matches */
+		u->list = mem_grow(NULL, 1, sizeof(*u->list));
+		u->list[u->n++] = "";
+	}
 	return 0;
 }
 

@@ -16,8 +16,8 @@
 	X(A, NODE, local_places, count, 8, "8", 0, 511, \
 	    "a number from 0 to 511", \
 	    "Of max_associations so many are kept for viewers on this " \
-	    "machine; below max_associations. Callers from elsewhere are " \
-	    "refused for the moment, the theatre never is.") \
+	    "machine; below max_associations. Callers from elsewhere cannot " \
+	    "take them, and are refused for the moment.") \
 	X(A, NODE, max_per_peer, count, 16, "16", 1, 512, \
 	    "a number from 1 to 512", \
 	    "Associations of one viewer (address and AE title) at once; one " \

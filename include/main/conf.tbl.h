@@ -35,7 +35,7 @@
 	    "read and change everything: keep it on the loopback address.") \
 	X(SINGLE, LIMITS, "limits", \
 	    "What a peer may make us hold or wait for, so that no stranger " \
-	    "fills the memory or stops the theatre. The defaults suit the " \
+	    "fills the memory or keeps the viewers out. The defaults suit the " \
 	    "viewers and archives that we know; they need not be here.") \
 	X(ABSENT, TLS, "tls", "") \
 	X(ABSENT, AUDIT, "audit", "") \
@@ -102,7 +102,8 @@
 	    "a host name or address", "Where the viewer runs.") \
 	K(VIEWER, "port", port, conf_viewer, port, 1, 65535, "11112", "", \
 	    "a number from 1 to 65535", \
-	    "Where it listens, for retrieval by C-MOVE.") \
+	    "Where it listens: for C-MOVE, for push, and for the C-ECHO by " \
+	    "which its state is known.") \
 	K(VIEWER, "push", flag, conf_viewer, push, 0, 0, "no", "", \
 	    "yes or no", \
 	    "Send the studies of a case to the viewer's listener when the " \
@@ -123,7 +124,9 @@
 	    "AE title, address and port.") \
 	K(ARCHIVE, "associations", count, conf_archive, associations, 1, \
 	    32, "4", "", "a number from 1 to 32", \
-	    "Associations to this archive at once.") \
+	    "Associations to this archive at once. With read_through, of two " \
+	    "or more one is left to viewers; viewers' questions come on " \
+	    "top, two at a time.") \
 	K(ARCHIVE, "rank", number, conf_archive, rank, -1000, 1000, "1", \
 	    "", "a number from -1000 to 1000", \
 	    "The lower is asked first; equal UIDs from a second archive are " \

@@ -4,7 +4,9 @@
  * and C-STORE for what we asked an archive to send.
  * Started and stopped on the loop; associations at work run on workers.
  * Owns its port and its index readers. Never serves an object whose digest
- * does not hold, nor a study that is not ready (unless told `partial`).
+ * does not hold; of a study that is not ready only what comes by
+ * read-through, or what is here if told `partial`, and never as success
+ * unless all of it was sent; nothing of one that is held back.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -77,7 +79,7 @@ struct node_ports {
 	    node_answer_fn *fn, void *fn_ctx);
 	bool (*completes)(void *ctx, const char *study_uid);
 	/* [worker] Whether the study is held back (STUDY_HELD): then it is
-	 * neither listed nor sent, told `partial` or not. NULL: none is. */
+	 * neither listed nor sent, told `partial` or not. */
 	bool (*withheld)(void *ctx, const char *study_uid);
 	struct follow *(*follow)(void *ctx, const char *study_uid,
 	    struct err *e);

@@ -52,8 +52,8 @@ void store_close(struct store **pp);
  * writes the file header. [worker] */
 struct store_writer *store_begin(struct store *s, const char *class_uid,
     const char *instance_uid, const char *syntax, struct err *e);
-/* Append data set bytes. ERR_FULL for a full disk or quota (then abort it),
- * or beyond limits()->object_size. */
+/* Append data set bytes. ERR_FULL for a full disk or quota, ERR_PARSE beyond
+ * limits()->object_size; then abort it. */
 int store_write(struct store_writer *w, const void *p, size_t n,
     struct err *e);
 /* The data set written so far, for a check before commit: at most ${max}
