@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "dicom/echo.h"
 #include "node/push_priv.h"
 #include "wire/scan.h"
 
@@ -45,21 +46,6 @@ node_viewer(const struct node *n, unsigned i)
 	return &n->viewers->all[i].health;
 }
 
-static int
-ask(struct assoc *a, struct err *e)
-{
-	struct dimse d = {.command = DIMSE_C_ECHO_RQ, .message_id = 1};
-	uint8_t id = assoc_find(a, CLASS_VERIFICATION, NULL);
-	(void)str_copy(d.class_uid, UID_SIZE, CLASS_VERIFICATION);
-	if (id == 0) /* it is there, but does not do C-ECHO: fine */
-		return 0;
-	if (assoc_send(a, id, &d, NULL, 0, e) != 0)
-		return -1;
-	int rc = assoc_receive(a, ANSWER_MS, &d, &id, e);
-	return rc == 1 ? 0 : rc < 0 ? -1 : err_set(e, ERR_NET, 0,
-	    "it left without an answer to C-ECHO");
-}
-
 static void
 echo_work(struct job *j) /* job_fn, worker */
 {
@@ -72,7 +58,8 @@ echo_work(struct job *j) /* job_fn, worker */
 	    .proposals = &pr, .n_proposals = 1, .stop = &k->stop};
 	struct assoc *a = NULL;
 	k->ran = true;
-	k->ok = assoc_request(&a, &rq, &k->e) == 0 && ask(a, &k->e) == 0;
+	k->ok = assoc_request(&a, &rq, &k->e) == 0 &&
+	    echo_ask(a, ANSWER_MS, &k->e) == 0;
 	assoc_release(&a);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "dicom/echo.h"
 #include "prefetch/prefetch_priv.h"
 #include "wire/classes.h"
 #include "wire/scan.h"
@@ -17,21 +18,6 @@ struct probe {
 	bool ok;
 };
 
-static int
-echo(struct assoc *a, struct err *e)
-{
-	struct dimse d = {.command = DIMSE_C_ECHO_RQ, .message_id = 1};
-	uint8_t id = assoc_find(a, CLASS_VERIFICATION, NULL);
-	(void)str_copy(d.class_uid, UID_SIZE, CLASS_VERIFICATION);
-	if (id == 0) /* it is there, but does not do C-ECHO: fine */
-		return 0;
-	if (assoc_send(a, id, &d, NULL, 0, e) != 0)
-		return -1;
-	int rc = assoc_receive(a, ARCHIVE_ANSWER_MS, &d, &id, e);
-	return rc == 1 ? 0 : rc < 0 ? -1 : err_set(e, ERR_NET, 0,
-	    "it left without an answer to C-ECHO");
-}
-
 static void
 probe_work(struct job *j) /* job_fn, worker */
 {
@@ -43,7 +29,8 @@ probe_work(struct job *j) /* job_fn, worker */
 	    .calling = b->p->c.ae_title, .called = ar->ae_title,
 	    .proposals = &p, .n_proposals = 1, .stop = &b->stop};
 	struct assoc *a = NULL;
-	b->ok = assoc_request(&a, &ask, &b->e) == 0 && echo(a, &b->e) == 0;
+	b->ok = assoc_request(&a, &ask, &b->e) == 0 &&
+	    echo_ask(a, ARCHIVE_ANSWER_MS, &b->e) == 0;
 	assoc_release(&a);
 }
 

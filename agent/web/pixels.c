@@ -154,7 +154,7 @@ on_element(void *ctx, const struct scan_element *el) /* scan_element_fn */
 	case TAG_COLUMNS:
 		im->shape.columns = number(el, im->big);
 		break;
-	case TAG(0x0028, 0x0100):
+	case TAG_BITS_ALLOCATED:
 		im->shape.bits_allocated = number(el, im->big);
 		break;
 	default:

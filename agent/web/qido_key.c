@@ -16,7 +16,7 @@ static const struct {
 	{"AcquisitionDate", TAG_ACQUISITION_DATE},
 	{"AcquisitionNumber", TAG_ACQUISITION_NUMBER},
 	{"AcquisitionTime", TAG_ACQUISITION_TIME},
-	{"BitsAllocated", TAG(0x0028, 0x0100)},
+	{"BitsAllocated", TAG_BITS_ALLOCATED},
 	{"BodyPartExamined", TAG_BODY_PART},
 	{"Columns", TAG_COLUMNS},
 	{"ContentDate", TAG_CONTENT_DATE},

@@ -33,7 +33,9 @@ enum study_state { /* DESIGN 3.5 */
 enum push_state { /* of a study, to the viewer that wants it */
 	PUSH_NONE, /* nobody wants it, or not begun */
 	PUSH_NOW, /* being sent, or the viewer being asked */
-	PUSH_DONE, /* the viewer has all of it, by its own answer */
+	PUSH_DONE, /* the viewer has all of it, by its own answer; by its
+	            * C-STORE answers where it answers no queries, which
+	            * push_reason says */
 	PUSH_FAILED, /* a next try is planned */
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * web: the API, the page and the metrics, on the web port and on the control
- * socket (libmicrohttpd). Its own thread reads and writes sockets; every
- * answer is made on the loop, from the board and the ports below.
- * Owns its two listeners. GET never changes anything; a POST with a foreign
- * Origin or Host is refused (403).
+ * socket (libmicrohttpd); DICOMweb on the web port. Its own threads read and
+ * write sockets and pull DICOMweb's bodies; the API's answers are made on the
+ * loop, from the board and the ports below, DICOMweb's on its own workers,
+ * from the index and the store.
+ * Owns its two listeners and those workers. GET never changes anything; a
+ * POST with a foreign Origin or Host is refused (403).
  */
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
