@@ -45,7 +45,9 @@ agent_start_cache(struct agent *a, struct err *e)
 {
 	struct cache_config c = {.size = a->conf->cache_size,
 	    .reserve = a->conf->cache_reserve,
-	    .retention_s = a->conf->retention_s};
+	    .retention_s = a->conf->retention_s,
+	    .high = a->conf->cache_high, .low = a->conf->cache_low,
+	    .scrub = a->conf->scrub};
 	struct cache_ports p = {.ctx = a, .changed = on_changed,
 	    .missing = on_missing, .learn = on_learn};
 	a->cache = cache_start(a->loop, &c, &p, a->board, a->index, a->store,
@@ -75,6 +77,20 @@ arrived(void *ctx, const char *study_uid) /* prefetch_ports.arrived */
 	cache_touch(a->cache, study_uid);
 }
 
+static enum prefetch_retrieve
+retrieve_of(enum conf_retrieve r)
+{
+	switch (r) {
+	case CONF_C_MOVE:
+		return PREFETCH_C_MOVE;
+	case CONF_WADO_RS:
+		return PREFETCH_WADO_RS;
+	case CONF_C_GET:
+		break;
+	}
+	return PREFETCH_C_GET;
+}
+
 int
 agent_start_prefetch(struct agent *a, struct err *e)
 {
@@ -83,6 +99,7 @@ agent_start_prefetch(struct agent *a, struct err *e)
 	    .theatre = c->theatre, .zone = c->zone,
 	    .plan = {.window = c->window, .urgent_s = c->urgent_s,
 	        .horizon_s = c->horizon_s, .ask_again_s = ASK_AGAIN_S},
+	    .bandwidth = c->bandwidth,
 	    .strict_identity = c->strict_identity,
 	    .read_through = c->read_through,
 	    .rules = a->rules, .n_rules = c->n_relevance,
@@ -95,8 +112,11 @@ agent_start_prefetch(struct agent *a, struct err *e)
 		    .ae_title = c->archives[i].ae_title,
 		    .host = c->archives[i].host,
 		    .port = c->archives[i].port,
-		    .by_move = c->archives[i].retrieve == CONF_C_MOVE,
-		    .associations = c->archives[i].associations};
+		    .retrieve = retrieve_of(c->archives[i].retrieve),
+		    .associations = c->archives[i].associations,
+		    .dicomweb = c->archives[i].dicomweb,
+		    .by_find = c->archives[i].by_find,
+		    .bandwidth = c->archives[i].bandwidth};
 	struct prefetch_ports p = {.ctx = a, .make_room = make_room,
 	    .may_fetch = may_fetch, .arrived = arrived,
 	    .changed = on_changed, .learn = on_learn};

@@ -125,6 +125,19 @@ check_places(struct conf_reader *r)
 	c->limits.local_places = most;
 }
 
+/* Before they are sorted: lines are those of the file's order. */
+static void
+check_archives(struct conf_reader *r)
+{
+	for (unsigned i = 0; i < r->c->n_archives; i++) {
+		const struct conf_archive *a = &r->c->archives[i];
+		if (a->retrieve == CONF_WADO_RS && a->dicomweb[0] == '\0')
+			conf_fault(r, r->archive_line[i], "dicomweb",
+			    "want its address in [archive \"%s\"] for "
+			    "retrieve = wado-rs, have none", a->name);
+	}
+}
+
 void
 conf_check(struct conf_reader *r)
 {
@@ -133,6 +146,11 @@ conf_check(struct conf_reader *r)
 	check_ports(r);
 	check_places(r);
 	check_theatre(r);
+	check_archives(r);
+	if (c->cache_low > c->cache_high)
+		conf_fault(r, conf_line_of(r, CONF_CACHE, "low"), "low",
+		    "want at most high, %u, have '%u'", c->cache_high,
+		    c->cache_low);
 	if (c->urgent_s > c->horizon_s)
 		conf_fault(r, conf_line_of(r, CONF_PREFETCH, "urgent"),
 		    "urgent", "want at most horizon, %lld s, have %lld s",

@@ -299,9 +299,14 @@ conf_parse_retrieve(const struct conf_key *k, const char *value, void *dst,
 	(void)k;
 	(void)e; /* the row says it all */
 	enum conf_retrieve *place = dst;
-	if (!str_eq(value, "c-get") && !str_eq(value, "c-move"))
+	if (str_eq(value, "c-get"))
+		*place = CONF_C_GET;
+	else if (str_eq(value, "c-move"))
+		*place = CONF_C_MOVE;
+	else if (str_eq(value, "wado-rs"))
+		*place = CONF_WADO_RS;
+	else
 		return -1;
-	*place = str_eq(value, "c-get") ? CONF_C_GET : CONF_C_MOVE;
 	return 0;
 }
 
@@ -335,18 +340,51 @@ conf_parse_zone(const struct conf_key *k, const char *value, void *dst,
 	return 0;
 }
 
+/* Bits in the file, bytes inside; "off" is none. */
 int
-conf_parse_later_rate(const struct conf_key *k, const char *value, void *dst,
+conf_parse_rate(const struct conf_key *k, const char *value, void *dst,
     struct err *e)
 {
 	(void)k;
-	(void)dst;
 	(void)e; /* the row says it all */
-	const struct conf_key any = { .min = 1, .max = INT64_MAX };
-	int64_t n;
-	if (value[0] == '\0')
-		return 0;
-	return parse_unit(value, rate_units, &any, &n) ? 1 : -1;
+	const struct conf_key any = { .min = 8000, .max = INT64_MAX };
+	uint64_t *place = dst;
+	int64_t n = 0;
+	if (value[0] != '\0' && !str_eq(value, "off") &&
+	    !parse_unit(value, rate_units, &any, &n))
+		return -1;
+	*place = (uint64_t)n / 8;
+	return 0;
+}
+
+/* Nothing is looked up here; blanks and quotes are never in one. */
+int
+conf_parse_url(const struct conf_key *k, const char *value, void *dst,
+    struct err *e)
+{
+	(void)e; /* the row says it all */
+	if (value[0] != '\0' && !str_starts(value, "http://") &&
+	    !str_starts(value, "https://"))
+		return -1;
+	for (const char *p = value; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == '"' || *p == '?' ||
+		    *p == '#')
+			return -1;
+	return str_copy(dst, k->size, value) ? 0 : -1;
+}
+
+int
+conf_parse_query(const struct conf_key *k, const char *value, void *dst,
+    struct err *e)
+{
+	(void)k;
+	(void)e; /* the row says it all */
+	bool *by_find = dst;
+	if (value[0] != '\0' && !str_eq(value, "c-find") &&
+	    !str_eq(value, "qido-rs"))
+		return -1;
+	*by_find = str_eq(value, "c-find");
+	return 0;
 }
 
 int

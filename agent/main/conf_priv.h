@@ -63,7 +63,8 @@ conf_parse_fn conf_parse_text, conf_parse_path, conf_parse_heap_path,
     conf_parse_duration, conf_parse_months, conf_parse_window,
     conf_parse_listen, conf_parse_host, conf_parse_port, conf_parse_ae_title,
     conf_parse_retrieve, conf_parse_regex, conf_parse_zone,
-    conf_parse_later_rate, conf_parse_only_file, conf_parse_absent;
+    conf_parse_rate, conf_parse_url, conf_parse_query, conf_parse_only_file,
+    conf_parse_absent;
 
 #define CONF_LINE_SIZE 2049
 
@@ -82,6 +83,7 @@ struct conf_reader {
 	unsigned begun[CONF_SECTION_COUNT]; /* line of a single one; 0 = not */
 	unsigned seen[CONF_KEY_COUNT]; /* line of the key; 0 = not given */
 	unsigned viewer_line[CONF_SECTIONS_MAX]; /* of its port, else of it */
+	unsigned archive_line[CONF_SECTIONS_MAX]; /* of it */
 };
 
 /* Tell a fault, counted, and a warning, not counted. */

@@ -78,6 +78,8 @@ conf_section_end(struct conf_reader *r)
 	if (s == &conf_sections[CONF_VIEWER])
 		r->viewer_line[r->c->n_viewers - 1] =
 		    conf_line_here(r, "port");
+	if (s == &conf_sections[CONF_ARCHIVE])
+		r->archive_line[r->c->n_archives - 1] = r->section_line;
 	r->section = NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions to an archive: C-FIND in the study root (PS3.4 C.4.1.2). */
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "dicom/dataset.h"
 #include "prefetch/prefetch_priv.h"
@@ -9,8 +10,12 @@
 
 #define FIND_MAX_NS (120 * CLOCK_S) /* one question, all its answers */
 
+struct archive_link {
+	struct assoc *a; /* owned */
+};
+
 int
-archive_open(struct assoc **ret, const struct prefetch_archive *ar,
+archive_open(struct archive_link **ret, const struct prefetch_archive *ar,
     const char *ae_title, enum archive_service what, struct assoc_stop *stop,
     struct err *e)
 {
@@ -23,7 +28,32 @@ archive_open(struct assoc **ret, const struct prefetch_archive *ar,
 	struct assoc_ask ask = {.host = ar->host, .port = ar->port,
 	    .calling = ae_title, .called = ar->ae_title, .proposals = p,
 	    .n_proposals = what == ARCHIVE_MOVE ? 4 : 2, .stop = stop};
-	return assoc_request(ret, &ask, e);
+	struct assoc *a = NULL;
+	if (assoc_request(&a, &ask, e) != 0)
+		return -1;
+	*ret = mem_new(struct archive_link);
+	(*ret)->a = a;
+	return 0;
+}
+
+void
+archive_close(struct archive_link **pp, bool well)
+{
+	struct archive_link *l = *pp;
+	*pp = NULL;
+	if (l == NULL)
+		return;
+	if (well)
+		assoc_release(&l->a);
+	else
+		assoc_abort(&l->a);
+	mem_free(l);
+}
+
+struct assoc *
+archive_assoc(struct archive_link *l)
+{
+	return l->a;
 }
 
 /* One answer's data set to ${fn}. */
@@ -58,9 +88,10 @@ too_many(struct assoc *a, uint8_t context, uint16_t message_id, unsigned max,
 }
 
 int
-archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
+archive_find(struct archive_link *l, const struct attrs *keys, unsigned max,
     archive_answer_fn *fn, void *ctx, struct err *e)
 {
+	struct assoc *a = l->a;
 	const char *syntax = SYNTAX_EXPLICIT_LE;
 	uint8_t id = assoc_find(a, CLASS_STUDY_FIND, syntax);
 	if (id == 0) {

@@ -122,7 +122,7 @@ on_series(void *ctx, const struct attrs *as, struct err *e)
 }
 
 static int
-ask_series(struct asking *q, struct assoc *a, struct candidate *c,
+ask_series(struct asking *q, struct archive_link *a, struct candidate *c,
     struct err *e)
 {
 	struct attrs keys;
@@ -142,7 +142,7 @@ ask_series(struct asking *q, struct assoc *a, struct candidate *c,
 }
 
 static int
-ask_studies(struct asking *q, struct assoc *a, const char *issuer,
+ask_studies(struct asking *q, struct archive_link *a, const char *issuer,
     struct err *e)
 {
 	static const uint32_t wanted[] = {TAG_PATIENT_NAME, TAG_BIRTH_DATE,
@@ -218,7 +218,7 @@ ask_undecided(struct asking *q, struct err *e)
 {
 	struct prefetch *p = q->ask->p;
 	for (unsigned ar = 0; ar < p->c.n_archives; ar++) {
-		struct assoc *a = NULL;
+		struct archive_link *a = NULL;
 		int rc = 0;
 		for (unsigned i = 0; i < q->n && rc == 0; i++) {
 			struct candidate *c = &q->all[i];
@@ -232,7 +232,7 @@ ask_undecided(struct asking *q, struct err *e)
 			if (rc == 0)
 				rc = ask_series(q, a, c, e);
 		}
-		assoc_release(&a);
+		archive_close(&a, rc == 0);
 		if (rc != 0) {
 			q->ask->answered[ar] = false;
 			q->ask->failed[ar] = *e;
@@ -265,7 +265,7 @@ ask_archive(struct asking *q, unsigned i)
 {
 	struct ask *k = q->ask;
 	struct err *e = &k->failed[i];
-	struct assoc *a = NULL;
+	struct archive_link *a = NULL;
 	const char *issuer = k->file.patient.issuer;
 	q->archive = i;
 	if (archive_open(&a, &k->p->c.archives[i], k->p->c.ae_title,
@@ -278,10 +278,7 @@ ask_archive(struct asking *q, unsigned i)
 	if (rc == 0 && q->n == before && issuer[0] != '\0')
 		rc = ask_studies(q, a, "", e);
 	k->answered[i] = rc == 0;
-	if (rc == 0)
-		assoc_release(&a);
-	else
-		assoc_abort(&a);
+	archive_close(&a, rc == 0);
 }
 
 void

@@ -62,7 +62,7 @@ on_instance(void *ctx, const struct attrs *as, struct err *e)
 /* The archive's list, series by series: the hierarchical form that every
  * archive answers (PS3.4 C.4.1.3.1.1). */
 static int
-list_instances(struct listing *l, struct assoc *a, struct err *e)
+list_instances(struct listing *l, struct archive_link *a, struct err *e)
 {
 	struct attrs keys;
 	attrs_init(&keys);
@@ -194,16 +194,13 @@ open_ticket(struct fetch *f, struct err *e)
 {
 	struct prefetch *p = f->p;
 	struct listing l = {.f = f};
-	struct assoc *a = NULL;
+	struct archive_link *a = NULL;
 	int rc = archive_open(&a, &p->c.archives[f->archive], p->c.ae_title,
 	    ARCHIVE_FIND, &f->stop, e);
 	f->reached = rc == 0;
 	if (rc == 0)
 		rc = list_instances(&l, a, e);
-	if (rc == 0)
-		assoc_release(&a);
-	else
-		assoc_abort(&a);
+	archive_close(&a, rc == 0);
 	if (rc == 0 && l.n + l.bad == 0)
 		rc = err_set(e, ERR_PEER, 0,
 		    "it lists no instance of this study");
@@ -336,12 +333,12 @@ fetch_work(struct job *j) /* job_fn, worker */
 	(void)str_copy(f->ticket.study_uid, UID_SIZE, f->study_uid);
 	(void)str_copy(f->ticket.ae_title, sizeof(f->ticket.ae_title),
 	    ar->ae_title);
-	f->ticket.by_move = ar->by_move;
+	f->ticket.by_move = ar->retrieve == PREFETCH_C_MOVE;
 	atomic_store(&f->ticket.moved_ns, clock_uptime_ns());
 	f->lost = index_lost(p->ix);
 	int rc = open_ticket(f, &f->e);
 	if (rc == 0 && atomic_load(&f->ticket.n_here) < f->ticket.n_lines)
-		rc = ar->by_move ? transfer_move(&t, &f->e) :
+		rc = f->ticket.by_move ? transfer_move(&t, &f->e) :
 		    transfer_get(&t, &f->e);
 	ticket_close(&p->intake.tickets, &f->ticket);
 	conclude(f, &t, rc);

@@ -22,7 +22,7 @@ struct asking {
 	struct inquiry *k;
 	struct questions *t;
 	struct question *q;
-	struct assoc *a;
+	struct archive_link *a;
 	bool drop; /* more than is allowed: not the whole */
 	/* the C-FIND under way */
 	enum question_level level;
@@ -466,8 +466,5 @@ inquire_work(struct job *j) /* job_fn, worker */
 	bool lower = s.q->level != LEVEL_STUDY;
 	question_end(s.t, &k->q, k->archive, rc == 0 || (s.drop && !lower),
 	    s.drop && lower);
-	if (rc == 0)
-		assoc_release(&s.a);
-	else
-		assoc_abort(&s.a);
+	archive_close(&s.a, rc == 0);
 }

@@ -419,7 +419,7 @@ bool
 prefetch_expects(const struct prefetch *p, const char *ae_title)
 {
 	for (const struct fetch *f = p->running; f != NULL; f = f->next)
-		if (p->c.archives[f->archive].by_move &&
+		if (p->c.archives[f->archive].retrieve == PREFETCH_C_MOVE &&
 		    str_eq(p->c.archives[f->archive].ae_title, ae_title))
 			return true;
 	return false;

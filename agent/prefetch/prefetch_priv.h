@@ -22,19 +22,25 @@
 #define ARCHIVE_INSTANCES_MAX (limits()->objects) /* of one study */
 #define ARCHIVE_UIDS_MAX 500 /* of one C-GET: 3,000 failed (dcmtk.md 3) */
 
-/* archive.c [worker]: questions to an archive. */
+/* archive.c [worker]: a link to an archive, for questions and C-MOVE. */
 enum archive_service { ARCHIVE_FIND, ARCHIVE_MOVE };
-/* Associate for queries and, with ARCHIVE_MOVE, C-MOVE. */
-int archive_open(struct assoc **ret, const struct prefetch_archive *ar,
+struct archive_link;
+/* Associate for queries and, with ARCHIVE_MOVE, C-MOVE. Close it either way;
+ * NULL is fine. */
+int archive_open(struct archive_link **ret, const struct prefetch_archive *ar,
     const char *ae_title, enum archive_service what, struct assoc_stop *stop,
     struct err *e);
-/* One C-FIND in the study root: ${fn} gets each answer; more than ${max}
- * answers are cancelled and are an error, since the rest would be missing.
- * ${fn} returns -1 (with ${e}) to give up. */
+/* ${well}: nothing is under way on it, it may be kept or released. */
+void archive_close(struct archive_link **pp, bool well);
+/* The association of a link that was opened with ARCHIVE_MOVE. */
+struct assoc *archive_assoc(struct archive_link *l);
+/* One question in the study root (C-FIND): ${fn} gets each answer; more than
+ * ${max} answers are cancelled and are an error, since the rest would be
+ * missing. ${fn} returns -1 (with ${e}) to give up. */
 typedef int archive_answer_fn(void *ctx, const struct attrs *answer,
     struct err *e);
-int archive_find(struct assoc *a, const struct attrs *keys, unsigned max,
-    archive_answer_fn *fn, void *ctx, struct err *e);
+int archive_find(struct archive_link *l, const struct attrs *keys,
+    unsigned max, archive_answer_fn *fn, void *ctx, struct err *e);
 
 /* intake.c [worker]: one object that arrives on ${a}. */
 struct intake {
@@ -137,6 +143,7 @@ struct fetch {
 	struct prefetch *p;
 	struct assoc_stop stop;
 	unsigned archive;
+	bool check; /* the study is ready: has the archive's list changed? */
 	char study_uid[UID_SIZE];
 	char modalities[65]; /* as the archive told; when ready, as held */
 	unsigned lost; /* index_lost when it began */

@@ -36,6 +36,7 @@ struct ticket {
 	/* any thread */
 	atomic_uint n_here;
 	atomic_uint n_refused;
+	atomic_bool urgent; /* no ceiling holds for it */
 	atomic_bool full; /* no room on the disk, or quota reached */
 	atomic_bool stranger; /* an object was of another patient */
 	_Atomic uint64_t bytes;

@@ -265,19 +265,17 @@ transfer_get(struct transfer *t, struct err *e)
 int
 transfer_move(struct transfer *t, struct err *e)
 {
-	struct assoc *a = NULL;
-	if (archive_open(&a, t->ar, t->ae_title, ARCHIVE_MOVE, t->stop,
+	struct archive_link *l = NULL;
+	if (archive_open(&l, t->ar, t->ae_title, ARCHIVE_MOVE, t->stop,
 	    e) != 0)
 		return -1;
 	struct dimse rq = {.command = DIMSE_C_MOVE_RQ, .has_data = true};
 	(void)str_copy(rq.class_uid, UID_SIZE, CLASS_STUDY_MOVE);
 	(void)str_copy(rq.destination, AE_SIZE, t->ae_title);
+	struct assoc *a = archive_assoc(l);
 	uint8_t id = assoc_find(a, CLASS_STUDY_MOVE, NULL);
 	int rc = id != 0 ? retrieve_on(t, a, id, &rq, e) :
 	    err_set(e, ERR_PEER, 0, "it does not accept C-MOVE");
-	if (rc == 0)
-		assoc_release(&a);
-	else
-		assoc_abort(&a);
+	archive_close(&l, rc == 0);
 	return rc;
 }

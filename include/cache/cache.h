@@ -25,6 +25,9 @@ struct cache;
 struct cache_config {
 	uint64_t size; /* bytes that objects may take */
 	uint64_t reserve; /* free bytes of the volume that are never used */
+	unsigned high, low; /* water marks, percent of size: above high it is
+	                     * emptied in the background down to low */
+	uint64_t scrub; /* bytes/s that the scrub may read, 0 = no scrub */
 	int64_t retention_s; /* unused and unwanted longer: evicted */
 };
 

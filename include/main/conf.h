@@ -28,7 +28,7 @@ struct conf_endpoint { /* "127.0.0.1:11113", "[::1]:11113" */
 	uint16_t port;
 };
 
-enum conf_retrieve { CONF_C_GET, CONF_C_MOVE };
+enum conf_retrieve { CONF_C_GET, CONF_C_MOVE, CONF_WADO_RS };
 
 struct conf_viewer {
 	char name[CONF_NAME_SIZE];
@@ -45,6 +45,9 @@ struct conf_archive {
 	uint16_t port;
 	enum conf_retrieve retrieve;
 	unsigned associations; /* at once, 1..32 */
+	char dicomweb[512]; /* base URL, "" = none */
+	bool by_find; /* with wado-rs: lists by C-FIND, not by QIDO-RS */
+	uint64_t bandwidth; /* bytes/s, 0 = any */
 	int64_t rank;
 };
 
@@ -65,6 +68,8 @@ struct conf {
 	char cache_path[1024]; /* default <state_dir>/cache */
 	uint64_t cache_size, cache_reserve; /* bytes */
 	int64_t retention_s;
+	unsigned cache_high, cache_low; /* percent of the size */
+	uint64_t scrub; /* bytes/s, 0 = none */
 	char ae_title[17];
 	struct conf_endpoint node;
 	bool partial; /* list studies that are not ready */
@@ -73,6 +78,7 @@ struct conf {
 	struct limit_values limits; /* [limits], and some of [node] */
 	struct window window;
 	int64_t urgent_s, horizon_s;
+	uint64_t bandwidth; /* bytes/s of all archives together, 0 = any */
 	bool strict_identity;
 	struct conf_endpoint web;
 	char cors[256]; /* origin that may read, "*", "" = none */

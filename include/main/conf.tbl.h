@@ -73,6 +73,17 @@
 	K(CACHE, "retention", duration, conf, retention_s, 1, \
 	    100 * CONF_YEAR_S, "30 d", "", "a time from 1 s to 36600 d", \
 	    "A study that nobody used for so long is removed.") \
+	K(CACHE, "high", count, conf, cache_high, 1, 100, "95", "", \
+	    "a number from 1 to 100", \
+	    "Percent of size: when more is held, the least used studies " \
+	    "that no case needs leave in the background.") \
+	K(CACHE, "low", count, conf, cache_low, 1, 100, "90", "", \
+	    "a number from 1 to 100", \
+	    "Percent of size: until so much is left.") \
+	K(CACHE, "scrub", rate, conf, scrub, 0, 0, "160 Mbit/s", "", \
+	    "a rate as in 160 Mbit/s, or off", \
+	    "How fast what is held is read to check its digests, while " \
+	    "nothing else is to be done. What is broken is fetched again.") \
 	K(NODE, "ae_title", ae_title, conf, ae_title, 0, 0, "UNDERSTUDY", \
 	    "", "1 to 16 printable ASCII characters without a backslash", \
 	    "The name under which viewers and archives know the node.") \
@@ -119,9 +130,17 @@
 	K(ARCHIVE, "port", port, conf_archive, port, 1, 65535, "104", "", \
 	    "a number from 1 to 65535", "Its DICOM port.") \
 	K(ARCHIVE, "retrieve", retrieve, conf_archive, retrieve, 0, 0, \
-	    "c-get", "", "c-get or c-move (this version)", \
+	    "c-get", "", "c-get, c-move or wado-rs", \
 	    "How studies are fetched. For c-move the archive must know our " \
-	    "AE title, address and port.") \
+	    "AE title, address and port; for wado-rs give dicomweb.") \
+	K(ARCHIVE, "dicomweb", url, conf_archive, dicomweb, 0, 0, "", \
+	    "http://pacs.example.org/dicom-web", \
+	    "an address that begins with http:// or https://", \
+	    "Where its DICOMweb service is, for retrieve = wado-rs.") \
+	K(ARCHIVE, "query", query, conf_archive, by_find, 0, 0, "", \
+	    "c-find", "c-find or qido-rs", \
+	    "How it is asked for lists. Left out: by QIDO-RS with " \
+	    "wado-rs, else by C-FIND.") \
 	K(ARCHIVE, "associations", count, conf_archive, associations, 1, \
 	    32, "4", "", "a number from 1 to 32", \
 	    "Associations to this archive at once. With read_through, of two " \
@@ -131,13 +150,11 @@
 	    "", "a number from -1000 to 1000", \
 	    "The lower is asked first; equal UIDs from a second archive are " \
 	    "one study.") \
-	P(ARCHIVE, "bandwidth", later_rate, "", "400 Mbit/s", \
-	    "a rate as in 400 Mbit/s", \
-	    "The most that fetching may take. Not in this version: ignored " \
-	    "with a warning.") \
-	P(ARCHIVE, "tls", absent, "", "", "", "") \
-	P(ARCHIVE, "dicomweb", absent, "", "", "", "") \
-	P(ARCHIVE, "query", absent, "", "", "", "")
+	K(ARCHIVE, "bandwidth", rate, conf_archive, bandwidth, 0, 0, "", \
+	    "400 Mbit/s", "a rate as in 400 Mbit/s", \
+	    "The most that bulk fetching from it may take; an urgent case " \
+	    "and a viewer are exempt. Left out: no ceiling.") \
+	P(ARCHIVE, "tls", absent, "", "", "", "")
 
 #define CONF_KEYS_CASES(K, P) \
 	P(SCHEDULE, "type", only_file, "file", "", "file (this version)", \
@@ -189,6 +206,11 @@
 	K(PREFETCH, "horizon", duration, conf, horizon_s, 60, CONF_YEAR_S, \
 	    "48 h", "", "a time from 60 s to 366 d", \
 	    "Cases further ahead are left for later.") \
+	K(PREFETCH, "bandwidth", rate, conf, bandwidth, 0, 0, "", \
+	    "800 Mbit/s", "a rate as in 800 Mbit/s", \
+	    "The most that bulk fetching may take from all archives " \
+	    "together; an urgent case and a viewer are exempt. Left out: " \
+	    "no ceiling.") \
 	K(PREFETCH, "strict_identity", flag, conf, strict_identity, 0, 0, \
 	    "no", "", "yes or no", \
 	    "Hold studies back where only the identifier could be compared.") \

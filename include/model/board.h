@@ -52,6 +52,16 @@ struct board_study {
 	unsigned expected; /* instances the archive lists, 0 = not asked */
 	int64_t next_try_utc; /* 0 = at once */
 	unsigned tries; /* failures in a row */
+	int64_t checked_utc; /* its list was last compared with the archive's;
+	                      * 0 = not since the start */
+	uint64_t archives; /* that list it, a bit for each position in the
+	                    * configuration; 0 = not known */
+	unsigned listed; /* instances, as the archive's answer for the study
+	                  * says (NumberOfStudyRelatedInstances); a guess for
+	                  * the forecast until `expected` is known */
+	/* written by the forecast */
+	uint64_t to_go; /* bytes still to come, as far as can be told */
+	int64_t done_utc; /* when it will be ready, 0 = cannot be told */
 	/* written as objects arrive or go */
 	unsigned instances; /* here and verified */
 	uint64_t bytes;
@@ -113,6 +123,13 @@ struct board_case {
 	int64_t next_try_utc;
 	unsigned tries;
 	char ask_reason[BOARD_REASON_SIZE]; /* why asking failed */
+	/* written by the forecast, of all that it wants */
+	uint64_t to_go;
+	int64_t done_utc; /* 0 = nothing to come, or cannot be told */
+	bool late; /* done_utc is after its start */
+	/* written by cache */
+	char room_reason[BOARD_REASON_SIZE]; /* why what it wants does not
+	                                      * fit; "" = it fits */
 	struct board_want *wants; /* owned */
 	unsigned n_wants;
 	/* derived by board_settle */

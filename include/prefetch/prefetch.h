@@ -29,11 +29,22 @@
 
 struct prefetch;
 
+enum prefetch_retrieve {
+	PREFETCH_C_GET,
+	PREFETCH_C_MOVE, /* to our node */
+	PREFETCH_WADO_RS,
+};
+
 struct prefetch_archive {
 	const char *name, *ae_title, *host;
 	uint16_t port;
-	bool by_move; /* C-MOVE to our node, else C-GET */
+	enum prefetch_retrieve retrieve;
 	unsigned associations; /* at once */
+	/* DICOMweb's base URL, "" = none; with WADO_RS lists come from QIDO-RS
+	 * too, unless by_find */
+	const char *dicomweb;
+	bool by_find;
+	uint64_t bandwidth; /* bytes/s that bulk work may take, 0 = any */
 };
 
 struct prefetch_config {
@@ -41,6 +52,7 @@ struct prefetch_config {
 	const char *theatre; /* comma list of our rooms' names */
 	const struct zone *zone;
 	struct plan_rules plan;
+	uint64_t bandwidth; /* of all archives together, 0 = any */
 	bool strict_identity; /* hold what only the identifier supports */
 	bool read_through; /* of two associations or more to an archive,
 	                    * bulk work leaves one to viewers */

@@ -288,13 +288,14 @@ static const struct {
 	{ "[archive \"a\"]\nae_title = A\nhost = h", "port = 65536",
 	    "port: want a number from 1 to 65535, have '65536'" },
 	{ "[archive \"a\"]\nae_title = A\nhost = h", "retrieve = wado-rs",
-	    "retrieve: want c-get or c-move (this version), have "
-	    "'wado-rs'" },
+	    "dicomweb: want its address in [archive \"a\"] for retrieve "
+	    "= wado-rs, have none" },
 	{ "[archive \"a\"]\nae_title = A\nhost = h", "bandwidth = 400",
 	    "bandwidth: want a rate as in 400 Mbit/s, have '400'" },
-	{ "[archive \"a\"]\nae_title = A\nhost = h", "dicomweb = https://h",
-	    "dicomweb: want it left out, not in this version, have "
-	    "'https://h'" },
+	{ "[archive \"a\"]\nae_title = A\nhost = h", "dicomweb = h/dicom-web",
+	    "dicomweb: want an address that begins with http:// or "
+	    "https://, have 'h/dicom-web'" },
+	{ "[cache]", "low = 96", "low: want at most high, 95, have '96'" },
 	{ "[schedule \"s\"]\npath = p", "type = hl7",
 	    "type: want file (this version), have 'hl7'" },
 	{ "[tls]", "certificate = /c", "tls: want it left out, not in this "
@@ -385,17 +386,18 @@ test_conf_theatre_is_required(void **state)
 }
 
 static void
-test_conf_what_a_later_version_has_is_a_warning(void **state)
+test_conf_rate_is_bytes_inside(void **state)
 {
 	struct fixture *f = *state;
 
 	read_text(f, LEAST PEERS
 	    "[archive \"b\"]\nae_title = B\nhost = b\n"
-	    "bandwidth = 400 Mbit/s\n");
+	    "bandwidth = 400 Mbit/s\n[prefetch]\nbandwidth = off\n");
 
 	assert_non_null(f->c);
-	assert_string_equal(f->told,
-	    "11: bandwidth: warning: not in this version, ignored\n");
+	assert_int_equal(f->c->archives[1].bandwidth, 50000000);
+	assert_int_equal(f->c->bandwidth, 0);
+	assert_int_equal(f->c->scrub, 20000000);
 }
 
 static void
@@ -571,7 +573,7 @@ main(void)
 		T(test_conf_fault_is_told_once_with_want_and_have),
 		T(test_conf_all_faults_are_told_with_their_lines),
 		T(test_conf_theatre_is_required),
-		T(test_conf_what_a_later_version_has_is_a_warning),
+		T(test_conf_rate_is_bytes_inside),
 		T(test_conf_open_web_port_is_a_warning),
 		T(test_conf_clash_of_ports_is_told_where_the_port_stands),
 		T(test_conf_quotes_round_a_theatre_are_a_warning),
