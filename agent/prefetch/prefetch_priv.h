@@ -16,7 +16,8 @@
 #include "wire/attrs.h"
 #include "wire/dimse.h"
 
-#define ARCHIVE_ANSWER_MS 60000 /* silence between two messages */
+/* silence between two messages of an archive */
+#define ARCHIVE_ANSWER_MS (1000 * limits()->archive_time)
 #define ARCHIVE_STUDIES_MAX 2000 /* answers to one patient's question */
 #define ARCHIVE_SERIES_MAX 2000 /* of one study */
 #define ARCHIVE_INSTANCES_MAX (limits()->objects) /* of one study */

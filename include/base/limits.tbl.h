@@ -84,6 +84,10 @@
 	X(A, LIMITS, pdu_time, duration, 30, "30 s", 1, 600, \
 	    "a time from 1 s to 10 min", \
 	    "A PDU that has begun must be whole by then, or it is aborted.") \
+	X(A, LIMITS, archive_time, duration, 60, "60 s", 1, 3600, \
+	    "a time from 1 s to 1 h", \
+	    "An archive that we asked and that is silent for so long is cut " \
+	    "off; what it has not sent is asked for again.") \
 	X(A, LIMITS, send_time, duration, 60, "60 s", 1, 600, \
 	    "a time from 1 s to 10 min", \
 	    "A peer must take 1 MiB of what we send by then, or it is " \

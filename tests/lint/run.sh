@@ -13,6 +13,8 @@ trap 'rm -f "$log"' EXIT
 export UNDERSTUDY_DATA="${UNDERSTUDY_DATA:-../shared/data}"
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
+# freed memory goes back soon: some tests watch how much the agent holds
+export ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=16
 export B
 # what lies in the build folder of the flavour, for the end-to-end tests
 export PROG CLI
