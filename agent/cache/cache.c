@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is held: room, use, wishes, retention. */
+/* What is held: use, wishes, retention. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,11 +8,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cache/cache_priv.h"
-#include "model/evict.h"
 
 #define RETENTION_EVERY_MS (INT64_C(3600) * 1000)
 #define AGE_DOUBTED 12 /* retentions: older than that is a wrong clock */
-#define VICTIMS_MAX 1000 /* of one call: the rest waits for the next */
+#define DOUBT_NS (3600 * CLOCK_S) /* of the clock, once it was set */
+#define LISTS_FIRST_NS (60 * CLOCK_S) /* before that no case is known */
 
 static struct use **
 find_use_locked(struct cache *c, const char *study_uid)
@@ -25,13 +25,21 @@ find_use_locked(struct cache *c, const char *study_uid)
 }
 
 bool
-cache_in_use(void *ctx, const char *study_uid) /* evict_in_use_fn */
+cache_in_use(struct cache *c, const char *study_uid)
 {
-	struct cache *c = ctx;
 	lock_acquire(&c->lock);
 	bool used = *find_use_locked(c, study_uid) != NULL;
 	lock_release(&c->lock);
 	return used || cache_is_leaving(c, study_uid);
+}
+
+bool
+cache_is_read(struct cache *c)
+{
+	lock_acquire(&c->lock);
+	bool used = c->uses != NULL;
+	lock_release(&c->lock);
+	return used;
 }
 
 void
@@ -161,76 +169,6 @@ cache_damaged(struct cache *c, const char *study_uid,
 	loop_post(c->loop, on_damaged, w);
 }
 
-/* Whether ${bytes} fit once ${going} bytes have gone: into what is held, and
- * onto the disk. */
-static bool
-fits(struct cache *c, uint64_t bytes, uint64_t going, char *why, size_t size)
-{
-	struct err e;
-	uint64_t held = store_held(c->st);
-	uint64_t stays = held > going ? held - going : 0;
-	uint64_t free_bytes = 0;
-	char a[24], b[24];
-	if (stays > c->conf.size || bytes > c->conf.size - stays) {
-		(void)snprintf(why, size, "no room: %s held of %s allowed",
-		    str_bytes(a, sizeof(a), stays),
-		    str_bytes(b, sizeof(b), c->conf.size));
-		return false;
-	}
-	if (store_free_bytes(c->st, &free_bytes, &e) != 0) {
-		(void)snprintf(why, size, "%.180s", e.msg);
-		return false;
-	}
-	if (free_bytes + going < c->conf.reserve + bytes) {
-		(void)snprintf(why, size,
-		    "disk full: %s free, %s are never used ([cache] reserve)",
-		    str_bytes(a, sizeof(a), free_bytes),
-		    str_bytes(b, sizeof(b), c->conf.reserve));
-		return false;
-	}
-	return true;
-}
-
-/* Bytes of all that may give way to a case that starts at ${before_utc}. */
-static uint64_t
-loose_bytes(struct cache *c, int64_t before_utc)
-{
-	uint64_t sum = 0;
-	for (unsigned i = 0; i < board_n_studies(c->board); i++) {
-		const struct board_study *s = board_study_at(c->board, i);
-		if (s->bytes > 0 && !s->kept && s->state != STUDY_FETCHING &&
-		    (s->n_cases == 0 || s->deadline_utc > before_utc) &&
-		    !cache_in_use(c, s->uid))
-			sum += s->bytes;
-	}
-	return sum;
-}
-
-bool
-cache_make_room(struct cache *c, uint64_t bytes, int64_t before_utc,
-    char *why, size_t size)
-{
-	if (fits(c, bytes, c->leaving_bytes, why, size))
-		return true;
-	/* nothing goes for a study that would not fit all the same */
-	if (!fits(c, bytes, c->leaving_bytes + loose_bytes(c, before_utc), why,
-	    size))
-		return false;
-	for (int i = 0; i < VICTIMS_MAX; i++) {
-		if (fits(c, bytes, c->leaving_bytes, why, size))
-			return true;
-		struct board_study *s = evict_victim(c->board, cache_in_use,
-		    c);
-		if (s == NULL)
-			s = evict_furthest(c->board, before_utc, cache_in_use,
-			    c);
-		if (s == NULL)
-			return false;
-		cache_begin_eviction(c, s);
-	}
-	return false;
-}
-
 int
 cache_keep(struct cache *c, const char *study_uid, bool keep, char *text,
     size_t size)
@@ -280,9 +218,17 @@ cache_evict(struct cache *c, const char *study_uid, char *text, size_t size)
 }
 
 void
+cache_clock_stepped(struct cache *c)
+{
+	c->age_after_ns = clock_continuous_ns() + DOUBT_NS;
+}
+
+void
 cache_expire(struct cache *c)
 {
 	int64_t now = clock_utc_s();
+	if (clock_continuous_ns() < c->age_after_ns || c->wipe != WIPE_NONE)
+		return;
 	for (unsigned i = board_n_studies(c->board); i-- > 0;) {
 		struct board_study *s = board_study_at(c->board, i);
 		if (s->bytes > 0 && s->n_cases == 0 && !s->kept &&
@@ -316,6 +262,7 @@ cache_start(struct loop *l, const struct cache_config *conf,
 	c->board = b;
 	c->ix = ix;
 	c->st = st;
+	c->trim_after_ns = clock_uptime_ns() + LISTS_FIRST_NS;
 	lock_init(&c->lock);
 	store_set_quota(st, conf->size, conf->reserve);
 	if (cache_load(c, e) == 0)

@@ -22,10 +22,12 @@ struct eviction {
 	uint64_t bytes;
 	unsigned instances;
 	enum study_state state;
-	struct eviction *next; /* of those under way, owned by the loop */
+	struct eviction *next, **at; /* of those under way, owned by the loop */
 	struct err e;
 	bool gone; /* rows and files; false also when it never ran */
 };
+
+enum wipe { WIPE_NONE, WIPE_NOW, WIPE_DONE, WIPE_FAILED };
 
 struct cache {
 	/* set at birth, then constant */
@@ -40,7 +42,11 @@ struct cache {
 	struct pool *verifier; /* its own, it may take an hour */
 	struct loop_timer *timer; /* retention */
 	struct eviction *leaving;
-	uint64_t leaving_bytes;
+	uint64_t leaving_bytes, leaving_files;
+	int64_t trim_after_ns; /* uptime; lists come first, failures rest */
+	int64_t age_after_ns; /* continuous; the clock is not trusted before */
+	enum wipe wipe;
+	struct err wipe_e; /* of WIPE_FAILED */
 	uint64_t used; /* the last number given out for LRU */
 	bool verifying;
 	/* shared, under lock */
@@ -53,7 +59,7 @@ struct cache {
 /* load.c: bring index, store and board together. */
 int cache_load(struct cache *c, struct err *e);
 /* cache.c */
-bool cache_in_use(void *ctx, const char *study_uid); /* evict_in_use_fn */
+bool cache_in_use(struct cache *c, const char *study_uid);
 /* Evict what nobody used or wanted for the retention. */
 void cache_expire(struct cache *c);
 /* evict_study.c */

@@ -3,11 +3,14 @@
  * between leaves files without rows, which the next start sweeps. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stats.h"
 #include "base/str.h"
 #include "cache/cache_priv.h"
+
+#define TRIM_REST_NS (60 * CLOCK_S) /* a disk that fails now fails again */
 
 struct names {
 	uint8_t (*name)[STORE_NAME_BYTES]; /* owned */
@@ -54,14 +57,15 @@ eviction_done(struct job *j) /* job_fn, loop */
 {
 	struct eviction *v = (struct eviction *)j;
 	struct cache *c = v->c;
-	struct eviction **pp = &c->leaving;
-	while (*pp != v)
-		pp = &(*pp)->next;
-	*pp = v->next;
+	*v->at = v->next;
+	if (v->next != NULL)
+		v->next->at = v->at;
 	c->leaving_bytes -= v->bytes;
+	c->leaving_files -= v->instances;
 	struct board_study *s = board_study(c->board, v->study_uid);
 	bool again = v->gone && s != NULL && s->n_cases > 0;
 	if (!v->gone) {
+		c->trim_after_ns = clock_uptime_ns() + TRIM_REST_NS;
 		log_warn("cache.evict.failed", "error='%s' action=kept_it",
 		    v->e.msg);
 		s = board_add_study(c->board, v->study_uid);
@@ -92,8 +96,12 @@ cache_begin_eviction(struct cache *c, struct board_study *s)
 	v->state = s->state;
 	(void)str_copy(v->study_uid, UID_SIZE, s->uid);
 	v->next = c->leaving;
+	v->at = &c->leaving;
+	if (v->next != NULL)
+		v->next->at = &v->next;
 	c->leaving = v;
 	c->leaving_bytes += v->bytes;
+	c->leaving_files += v->instances;
 	s->state = STUDY_QUEUED;
 	(void)str_copy(s->reason, sizeof(s->reason), "being evicted");
 	s->instances = 0;

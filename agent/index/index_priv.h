@@ -85,6 +85,9 @@ struct index {
 	uint64_t done_seq; /* of these, finished */
 	uint64_t flush_seq; /* somebody waits for these */
 	bool stop;
+	bool wipe_asked; /* the writer does it and clears this */
+	int wipe_rc;
+	struct err wipe_e;
 };
 
 struct index_reader {
@@ -133,6 +136,9 @@ int index_apply(struct index *ix, const struct index_op *op, struct err *e);
 /* index_writer.c */
 int index_writer_start(struct index *ix, struct err *e);
 void index_writer_stop(struct index *ix);
+
+/* index_wipe.c [writer]: do it if it was asked for; false when not. */
+bool index_wipe_due(struct index *ix);
 
 /* index_reader.c: take note of ${e}; -1. */
 int index_reader_met(struct index_reader *r, const struct err *e);

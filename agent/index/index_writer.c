@@ -276,11 +276,11 @@ static struct index_op *
 take_batch(struct index *ix, unsigned *ret_n)
 {
 	lock_acquire(&ix->lock);
-	while (ix->queued == 0 && !ix->stop)
+	while (ix->queued == 0 && !ix->stop && !ix->wipe_asked)
 		lock_wait(&ix->lock, &ix->more);
 	bool in_time = true;
 	while (in_time && ix->queued < INDEX_BATCH && !ix->stop &&
-	    ix->flush_seq <= ix->done_seq)
+	    !ix->wipe_asked && ix->flush_seq <= ix->done_seq)
 		in_time = lock_wait_ms(&ix->lock, &ix->more, INDEX_GATHER_MS);
 	struct index_op *first = ix->head;
 	struct index_op **end = &ix->head;
@@ -304,6 +304,8 @@ writer_main(void *arg)
 	unsigned n = 0;
 	for (;;) {
 		struct index_op *op = take_batch(ix, &n);
+		if (op == NULL && index_wipe_due(ix))
+			continue;
 		if (op == NULL)
 			return NULL;
 		write_or_fail(ix, op);

@@ -15,6 +15,7 @@
 #include "main/agent_priv.h"
 
 #define DESCRIPTORS 1024
+#define GAP_MS 1000 /* asleep for less is the noise of two clocks */
 #define STOP_S 5 /* SIGTERM to the end; a kill loses nothing (C01) */
 
 static int
@@ -118,7 +119,9 @@ on_gap(void *ctx, int64_t asleep_ms, int64_t stepped_ms) /* loop_gap_fn */
 	for (unsigned i = 0; i < a->n_lists; i++)
 		list_look(a->lists[i]);
 	if (a->prefetch != NULL)
-		prefetch_look(a->prefetch);
+		prefetch_gap(a->prefetch, asleep_ms >= GAP_MS ? asleep_ms : 0);
+	if (a->cache != NULL && (stepped_ms >= GAP_MS || stepped_ms <= -GAP_MS))
+		cache_clock_stepped(a->cache);
 }
 
 static int

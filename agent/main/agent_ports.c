@@ -21,6 +21,8 @@ static void
 on_changed(void *ctx) /* prefetch_ports.changed, cache_ports.changed */
 {
 	struct agent *a = ctx;
+	if (a->cache != NULL)
+		cache_trim(a->cache);
 	node_look(a->node); /* a study may be due to the viewer now */
 	on_node_changed(a);
 }
@@ -47,7 +49,7 @@ agent_start_cache(struct agent *a, struct err *e)
 	    .reserve = a->conf->cache_reserve,
 	    .retention_s = a->conf->retention_s,
 	    .high = a->conf->cache_high, .low = a->conf->cache_low,
-	    .scrub = a->conf->scrub};
+	    .scrub = a->conf->scrub, .horizon_s = a->conf->horizon_s};
 	struct cache_ports p = {.ctx = a, .changed = on_changed,
 	    .missing = on_missing, .learn = on_learn};
 	a->cache = cache_start(a->loop, &c, &p, a->board, a->index, a->store,
@@ -61,6 +63,13 @@ make_room(void *ctx, uint64_t bytes, int64_t before_utc, char *why,
 { /* prefetch_ports.make_room */
 	struct agent *a = ctx;
 	return cache_make_room(a->cache, bytes, before_utc, why, size);
+}
+
+static void
+settled(void *ctx) /* prefetch_ports.settled */
+{
+	struct agent *a = ctx;
+	cache_look(a->cache);
 }
 
 static bool
@@ -98,7 +107,9 @@ agent_start_prefetch(struct agent *a, struct err *e)
 	struct prefetch_config pc = {.ae_title = c->ae_title,
 	    .theatre = c->theatre, .zone = c->zone,
 	    .plan = {.window = c->window, .urgent_s = c->urgent_s,
-	        .horizon_s = c->horizon_s, .ask_again_s = ASK_AGAIN_S},
+	        .horizon_s = c->horizon_s, .ask_again_s = ASK_AGAIN_S,
+	        .recheck = true},
+	    .spread_s = c->spread_s,
 	    .bandwidth = c->bandwidth,
 	    .strict_identity = c->strict_identity,
 	    .read_through = c->read_through,
@@ -118,7 +129,7 @@ agent_start_prefetch(struct agent *a, struct err *e)
 		    .by_find = c->archives[i].by_find,
 		    .bandwidth = c->archives[i].bandwidth};
 	struct prefetch_ports p = {.ctx = a, .make_room = make_room,
-	    .may_fetch = may_fetch, .arrived = arrived,
+	    .settled = settled, .may_fetch = may_fetch, .arrived = arrived,
 	    .changed = on_changed, .learn = on_learn};
 	a->prefetch = prefetch_start(a->loop, &pc, &p, a->board, a->index,
 	    a->store, e);

@@ -55,6 +55,7 @@ struct agent {
 	char node_address[80], web_address[80];
 	char viewer_address[CONF_SECTIONS_MAX][80];
 	struct remembered *remembered; /* wants from before the start */
+	bool wiped; /* a person asked; nothing is fetched any more */
 	struct err trouble; /* of the index or the disk, for healthz */
 };
 

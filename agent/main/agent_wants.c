@@ -114,6 +114,8 @@ agent_on_cases(void *ctx, const char *name, const struct casefile *cases,
 { /* list_cases_fn */
 	struct agent *a = ctx;
 	unsigned old = board_n_cases(a->board);
+	if (a->wiped) /* nothing would be fetched for it, nor said */
+		return;
 	char(*ids)[CASE_ID_SIZE] = mem_zero(old, CASE_ID_SIZE);
 	for (unsigned i = 0; i < old; i++)
 		(void)str_copy(ids[i], CASE_ID_SIZE,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "main/agent_priv.h"
 
@@ -88,6 +89,11 @@ facts(void *ctx, struct web_facts *ret) /* web_ports.facts */
 		ret->healthy = false;
 	if (!ret->healthy)
 		ret->trouble = a->trouble.msg;
+	if (a->wiped) {
+		ret->healthy = false;
+		ret->trouble = "wiped; nothing is fetched until the agent is "
+		    "started again";
+	}
 	archives(a, ret);
 	schedules(a, ret);
 	viewers(a, ret);
@@ -121,7 +127,10 @@ prefetch(void *ctx, const char *case_id, const char *study_uid,
 	    board_case(a->board, case_id);
 	const struct board_study *s = case_id != NULL ? NULL :
 	    board_study(a->board, study_uid);
-	if (c == NULL && s == NULL)
+	if (a->wiped)
+		outcome(ret, 409, "wiped; nothing is fetched until the agent "
+		    "is started again");
+	else if (c == NULL && s == NULL)
 		outcome(ret, 404, case_id != NULL ?
 		    "no such case on the list" : "no such study known");
 	else if (c != NULL ? c->readiness == READINESS_READY :
@@ -133,7 +142,7 @@ prefetch(void *ctx, const char *case_id, const char *study_uid,
 	else
 		outcome(ret, prefetch_study_now(a->prefetch, study_uid) ?
 		    202 : 409, "fetching at once");
-	if (ret->status == 409)
+	if (ret->status == 409 && !a->wiped)
 		outcome(ret, 409, case_id != NULL ?
 		    "not a coming case of this theatre" :
 		    "no coming case wants it, or it is held back");
@@ -172,6 +181,25 @@ verify(void *ctx, struct web_outcome *ret) /* web_ports.verify */
 	ret->status = cache_verify(a->cache, ret->text, sizeof(ret->text));
 }
 
+/* Nothing fetches from then on, so nothing comes back before the agent is
+ * started again. */
+static void
+wipe(void *ctx, bool force, struct web_outcome *ret) /* web_ports.wipe */
+{
+	struct agent *a = ctx;
+	if (!a->wiped && !force && cache_is_read(a->cache)) {
+		outcome(ret, 409, "not wiped: a viewer is reading "
+		    "(--force does it all the same)");
+		return;
+	}
+	if (!a->wiped)
+		log_warn("main.wipe.asked", "action=stopped_fetching");
+	a->wiped = true;
+	prefetch_halt(a->prefetch);
+	agent_stop_wants(a); /* remembered ones go with the rows */
+	ret->status = cache_wipe(a->cache, ret->text, sizeof(ret->text));
+}
+
 static void
 hold(void *ctx, const char *study_uid) /* web_config.hold */
 {
@@ -207,7 +235,7 @@ agent_start_web(struct agent *a, struct err *e)
 	    .release = release, .damaged = damaged};
 	struct web_ports p = {.ctx = a, .facts = facts, .prefetch = prefetch,
 	    .keep = keep, .evict = evict, .look = look,
-	    .verify = verify};
+	    .verify = verify, .wipe = wipe};
 	a->web = web_start(a->loop, &c, &p, a->board, a->conf->zone, e);
 	return a->web != NULL ? 0 : -1;
 }

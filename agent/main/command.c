@@ -32,9 +32,12 @@ static const struct verb {
 	{"unpin", "UID", command_unpin, "let go of a pinned study"},
 	{"evict", "UID", command_evict, "drop a study from the cache"},
 	{"verify", "", command_verify, "check every object's digest"},
+	{"wipe", "", command_wipe, "remove all that is of patients (--yes)"},
 	{"check", "", command_check, "one line and 0-3 for Nagios"},
 	{"watch", "", command_watch, "status that stays, with progress bars"},
 	{"setup", "", command_setup, "what to enter in OsiriX or Horos"},
+	{"relevance", "FILE", command_relevance,
+	    "score the rules against labelled studies (CSV)"},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -79,6 +82,8 @@ print_usage(FILE *out)
 	    "             (" COMMAND_CONF ")\n"
 	    "  --json     print what the agent says, as JSON\n"
 	    "  --app APP  setup: for horos (default), osirix or osirix-md\n"
+	    "  --yes      wipe: it is meant; --force: also while a viewer "
+	    "reads\n"
 	    "  -V, -h     version, this help\n"
 	    "\nExit: 0 done, 1 failed, 2 usage; check: 0 ok, 1 warning, "
 	    "2 critical, 3 unknown.\n", out);
@@ -117,6 +122,10 @@ read_one(struct command *c, char **argv, struct arguments *a)
 	const char *s = argv[0];
 	if (str_eq(s, "--json")) {
 		c->json = true;
+	} else if (str_eq(s, "--yes")) {
+		c->yes = true;
+	} else if (str_eq(s, "--force")) {
+		c->force = true;
 	} else if (str_eq(s, "-h") || str_eq(s, "--help")) {
 		a->help = true;
 	} else if (str_eq(s, "-V") || str_eq(s, "--version")) {
@@ -138,8 +147,8 @@ read_one(struct command *c, char **argv, struct arguments *a)
 }
 
 /* The configuration; its warnings are the agent's, and not told. */
-static struct conf *
-read_conf(struct command *c, const char *path)
+struct conf *
+command_read_conf(struct command *c, const char *path)
 {
 	FILE *told = tmpfile();
 	int ch;
@@ -177,7 +186,8 @@ find_socket(struct command *c)
 		else
 			c->house_closed = errno == EACCES;
 	}
-	struct conf *conf = path == NULL ? NULL : read_conf(c, path);
+	struct conf *conf = path == NULL ? NULL :
+	    command_read_conf(c, path);
 	if (conf == NULL && c->conf_path != NULL)
 		return COMMAND_USAGE;
 	if (conf == NULL) {
@@ -202,6 +212,10 @@ run_verb(struct command *c, const struct arguments *a)
 		return usage(c, v->arg, "");
 	if (c->app != NULL && v->fn != command_setup)
 		return usage(c, "--app with setup alone", v->name);
+	if ((c->yes || c->force) && v->fn != command_wipe)
+		return usage(c, "--yes and --force with wipe alone", v->name);
+	if (v->fn == command_relevance) /* needs no agent */
+		return v->fn(c, arg);
 	int rc = find_socket(c);
 	if (rc != COMMAND_DONE)
 		return v->fn == command_check ? 3 : rc;

@@ -21,6 +21,8 @@
 #define COMMAND_CONF "/etc/understudy/understudy.conf"
 #define COMMAND_SOCKET "/var/db/understudy/control.sock"
 
+struct conf;
+
 enum { COMMAND_DONE = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
 
 struct command {
@@ -29,6 +31,7 @@ struct command {
 	bool colour;
 	bool json; /* --json */
 	const char *app; /* --app, of setup; NULL = none given */
+	bool yes, force; /* --yes, --force, of wipe */
 	char socket[1024];
 	const char *conf_path; /* -c, NULL = none */
 	/* read where neither -S nor -c is given; NULL = none */
@@ -55,7 +58,7 @@ typedef int command_fn(struct command *c, const char *arg);
 command_fn command_status, command_cases, command_studies, command_show,
     command_why, command_prefetch, command_look, command_pin, command_unpin,
     command_evict, command_verify, command_check, command_watch,
-    command_setup;
+    command_setup, command_wipe, command_relevance;
 
 /* GET (or POST) ${path}; ${id} (may be NULL) is appended, escaped. The JSON
  * into ${ret} (json_decref it), NULL when it is none. The HTTP status, or -1
@@ -64,6 +67,9 @@ int command_ask(struct command *c, bool post, const char *path,
     const char *id, json_t **ret, struct err *e);
 /* The same for a GET that must be 200: complains and returns NULL if not. */
 json_t *command_get(struct command *c, const char *path, const char *id);
+/* The configuration ${path}; NULL, with complaints on ${err}, when it has
+ * faults. conf_free it. */
+struct conf *command_read_conf(struct command *c, const char *path);
 /* Complain on ${err}; returns COMMAND_FAILED. */
 int command_fail(struct command *c, const struct err *e);
 int command_fail_with(struct command *c, const char *text);

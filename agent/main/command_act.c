@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs that change something: each is one POST. */
+#include <time.h>
+
 #include "main/command.h"
+
+#define WIPE_ASK_NS 300000000 /* between two looks at how far it is */
 
 /* Say what came of it. ${take} may be NULL. */
 static int
@@ -70,4 +74,29 @@ command_verify(struct command *c, const char *arg) /* command_fn */
 {
 	(void)arg; /* takes none */
 	return post(c, "/api/verify", NULL);
+}
+
+/* It takes a while; the answer tells when it is over. */
+int
+command_wipe(struct command *c, const char *arg) /* command_fn */
+{
+	(void)arg; /* takes none */
+	const struct timespec wait = {.tv_nsec = WIPE_ASK_NS};
+	const char *path = c->force ? "/api/wipe?confirm=yes&force=yes" :
+	    "/api/wipe?confirm=yes";
+	struct err e;
+	json_t *json;
+	if (!c->yes) {
+		(void)command_fail_with(c, "wipe removes every image, pinned "
+		    "or not, and all that was noted of patients; say --yes "
+		    "if it is meant"); /* the status below */
+		return COMMAND_USAGE;
+	}
+	int status = command_ask(c, true, path, NULL, &json, &e);
+	while (status == 202) {
+		json_decref(json);
+		(void)nanosleep(&wait, NULL); /* a signal ends us anyway */
+		status = command_ask(c, true, path, NULL, &json, &e);
+	}
+	return finish(c, status, json, &e);
 }

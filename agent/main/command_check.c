@@ -53,6 +53,19 @@ is_well(const json_t *one)
 	    !get_bool(one, "current");
 }
 
+/* A day ahead there is time to configure a larger cache. */
+static void
+check_room(struct finding *f, const json_t *one)
+{
+	char name[300];
+	if (get_str(one, "room_reason")[0] == '\0' ||
+	    !get_bool(one, "current"))
+		return;
+	(void)snprintf(name, sizeof(name), "%.64s %.120s", get_str(one, "id"),
+	    get_str(one, "room_reason"));
+	find(f, CHECK_WARNING, "case", name);
+}
+
 /* A case that failed is told at any distance: waiting will not mend it. */
 static void
 check_cases(struct finding *f, const json_t *cases, int64_t now)
@@ -61,6 +74,7 @@ check_cases(struct finding *f, const json_t *cases, int64_t now)
 	const json_t *one;
 	size_t i;
 	json_array_foreach(cases, i, one) {
+		check_room(f, one);
 		int64_t left = term_utc(get_str(one, "start")) - now;
 		bool failed = str_eq(get_str(one, "readiness"), "failed");
 		if (is_well(one) || (left > WARN_S && !failed))

@@ -265,6 +265,11 @@ term_case(struct command *c, const json_t *one, bool patient)
 		term_cell(c, PAINT_NONE, text, 22);
 	}
 	term_printf(c, PAINT_NONE, "\n");
+	if (get_str(one, "room_reason")[0] != '\0') {
+		term_cell(c, PAINT_NONE, "", 19);
+		term_printf(c, PAINT_YELLOW, "%s\n", get_str(one,
+		    "room_reason"));
+	}
 	if (str_eq(state, "ready") || get_str(one, "reason")[0] == '\0')
 		return;
 	term_cell(c, PAINT_NONE, "", 19);
@@ -476,11 +481,16 @@ static void
 print_verdict(struct command *c, const json_t *o, const char *title)
 {
 	const char *kind = get_str(o, "kind");
+	const char *state = get_str(o, "state");
 	const json_t *v;
 	size_t i;
 	term_cell(c, term_paint(kind), term_mark(kind), 2);
-	term_cell(c, term_paint(kind), str_eq(kind, "no") ? "left" : kind, 8);
-	term_printf(c, PAINT_NONE, "%s\n", title);
+	term_cell(c, term_paint(kind), str_eq(kind, "no") ? "left" :
+	    str_eq(kind, "wanted") ? "taken" : kind, 8);
+	term_printf(c, PAINT_NONE, "%s", title);
+	if (str_eq(kind, "wanted") && state[0] != '\0')
+		term_printf(c, term_paint(state), ", %s", state);
+	term_printf(c, PAINT_NONE, "\n");
 	json_array_foreach(json_object_get(o, "reasons"), i, v) {
 		const char *s = json_string_value(v);
 		term_cell(c, PAINT_NONE, "", 10);
@@ -501,6 +511,9 @@ print_why(struct command *c, const json_t *why)
 	    state, reason[0] != '\0' ? ": " : "", reason);
 	if (get_str(why, "ask_reason")[0] != '\0')
 		term_printf(c, PAINT_DIM, "%s\n", get_str(why, "ask_reason"));
+	if (get_str(why, "room_reason")[0] != '\0')
+		term_printf(c, PAINT_YELLOW, "%s\n", get_str(why,
+		    "room_reason"));
 	json_array_foreach(json_object_get(why, "studies"), i, o) {
 		(void)snprintf(title, sizeof(title), "%s %.300s (%s)",
 		    get_str(o, "date"), get_str(o, "description"),

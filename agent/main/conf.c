@@ -214,7 +214,7 @@ read_file(struct conf_reader *r)
 	conf_section_end(r);
 	if (r->begun[CONF_AGENT] == 0)
 		conf_fault(r, 1, "theatre", "want [agent] with it, have none");
-	conf_section_add_rule(r);
+	conf_section_add_rules(r);
 	conf_check(r);
 }
 
@@ -233,6 +233,22 @@ conf_read(const char *path, FILE *out)
 		read_file(r);
 		(void)fclose(r->file); /* only read */
 	}
+	struct conf *c = r->c;
+	if (r->faults > 0)
+		conf_free(&c);
+	mem_free(r);
+	return c;
+}
+
+struct conf *
+conf_default(FILE *out)
+{
+	struct conf_reader *r = mem_new(struct conf_reader);
+	r->path = "built in";
+	r->out = out;
+	r->c = mem_new(struct conf);
+	conf_section_defaults(r);
+	conf_section_add_rules(r);
 	struct conf *c = r->c;
 	if (r->faults > 0)
 		conf_free(&c);

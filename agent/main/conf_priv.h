@@ -118,8 +118,8 @@ void conf_section_end(struct conf_reader *r);
  * with it. */
 void conf_section_set(struct conf_reader *r, const struct conf_key *k,
     const char *value);
-/* When there is no [relevance], and no fault either, add the built-in. */
-void conf_section_add_rule(struct conf_reader *r);
+/* When there is no [relevance], and no fault either, add the built-in ones. */
+void conf_section_add_rules(struct conf_reader *r);
 
 /* What no key alone can say; fills what depends on other keys. */
 void conf_check(struct conf_reader *r);

@@ -210,13 +210,29 @@ conf_section_begin(struct conf_reader *r, char *text)
 		    shown);
 }
 
+/* Who was born with a heart disease is operated on again after decades. */
+static void
+set_congenital(struct conf_reader *r, struct conf_relevance *v)
+{
+	struct err e;
+	v->procedure = pattern_new(relevance_congenital_procedure, &e);
+	if (v->procedure == NULL)
+		conf_fault(r, 1, "procedure", "%s", e.msg);
+	v->rule.newest = RELEVANCE_CONGENITAL_NEWEST;
+	v->rule.within_months = 0; /* however old: the newest ones do */
+}
+
 void
-conf_section_add_rule(struct conf_reader *r)
+conf_section_add_rules(struct conf_reader *r)
 {
 	if (r->c->n_relevance > 0 || r->faults > 0)
 		return;
 	r->section_line = 1;
 	begin_named(r, &conf_sections[CONF_RELEVANCE], "cardiac-mr");
+	conf_section_end(r);
+	begin_named(r, &conf_sections[CONF_RELEVANCE], "congenital");
+	void *rule = r->place;
+	set_congenital(r, rule);
 	conf_section_end(r);
 }
 

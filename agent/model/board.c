@@ -83,6 +83,8 @@ board_free(struct board **pp)
 	mem_free(b->cases);
 	mem_free(b->by_id);
 	mem_free(b->studies);
+	mem_free(b->table);
+	mem_free(b->free_slots);
 	mem_free(b);
 }
 
@@ -165,8 +167,9 @@ board_study_at(const struct board *b, unsigned i)
 	return b->studies[i];
 }
 
-bool
-board_find_study(const struct board *b, const char *uid, unsigned *ret)
+/* The position of a study; false when unknown, then where it would stand. */
+static bool
+find_place(const struct board *b, const char *uid, unsigned *ret)
 {
 	unsigned from = 0;
 	unsigned to = b->n_studies;
@@ -187,17 +190,10 @@ board_find_study(const struct board *b, const char *uid, unsigned *ret)
 }
 
 struct board_study *
-board_study(const struct board *b, const char *uid)
-{
-	unsigned at = 0;
-	return board_find_study(b, uid, &at) ? b->studies[at] : NULL;
-}
-
-struct board_study *
 board_add_study(struct board *b, const char *uid)
 {
 	unsigned at = 0;
-	if (board_find_study(b, uid, &at))
+	if (find_place(b, uid, &at))
 		return b->studies[at];
 	if (b->n_studies == b->cap_studies) {
 		b->cap_studies = b->cap_studies == 0 ? 64 :
@@ -212,6 +208,7 @@ board_add_study(struct board *b, const char *uid)
 	assert(whole); /* callers check UIDs: uid_is_valid */
 	(void)whole; /* only the assert reads it */
 	s->state = STUDY_QUEUED;
+	board_table_put(b, s);
 	b->studies[at] = s;
 	b->n_studies++;
 	b->version++;
@@ -222,8 +219,9 @@ void
 board_drop_study(struct board *b, const char *uid)
 {
 	unsigned at = 0;
-	if (!board_find_study(b, uid, &at))
+	if (!find_place(b, uid, &at))
 		return;
+	board_table_drop(b, b->studies[at]);
 	mem_free(b->studies[at]);
 	b->n_studies--;
 	memmove(b->studies + at, b->studies + at + 1,

@@ -11,6 +11,11 @@
 #define CURRENT_AFTER_S (6 * 3600) /* an operation may take longer */
 #define PINNED_AFTER_S (12 * 3600) /* looked at again afterwards */
 
+struct board_row {
+	struct board_study *study; /* NULL: free */
+	uint32_t hash;
+};
+
 struct board {
 	uint64_t version;
 	struct board_case **cases; /* by start, then id */
@@ -18,11 +23,18 @@ struct board {
 	unsigned n_cases, cap_cases;
 	struct board_study **studies; /* by uid */
 	unsigned n_studies, cap_studies;
+	struct board_row *table; /* the same ones by a hash of their uid */
+	unsigned cap_table;
+	unsigned n_slots, cap_slots; /* every slot is below n_slots */
+	unsigned *free_slots; /* cap_slots of them have room */
+	unsigned n_free;
 	bool pushed;
 };
 
-/* The position of a study; false when unknown, then where it would stand. */
-bool board_find_study(const struct board *b, const char *uid, unsigned *ret);
+/* board_table.c: a study comes, with a slot, or goes (not freed yet). Before
+ * and after it is counted in n_studies, respectively. */
+void board_table_put(struct board *b, struct board_study *s);
+void board_table_drop(struct board *b, struct board_study *s);
 /* Whether both say the same in every field: agreeing is not enough here. */
 bool board_same_patient(const struct patient *a, const struct patient *b);
 

@@ -39,7 +39,7 @@ struct verdict {
 	struct buf reason;
 };
 
-/* what board_settle derives for a study */
+/* what board_settle derives for a study, by its slot */
 struct pin {
 	bool named; /* in the wants of any case on the board */
 	unsigned n_cases;
@@ -266,16 +266,18 @@ pin_wants(const struct board *b, const struct board_case *c, bool holds,
     struct pin *pins)
 {
 	for (unsigned i = 0; i < c->n_wants; i++) {
-		unsigned at = 0;
-		if (!board_find_study(b, c->wants[i].study_uid, &at))
+		const struct board_study *s = board_study(b,
+		    c->wants[i].study_uid);
+		if (s == NULL)
 			continue;
-		pins[at].named = true;
+		struct pin *pin = &pins[s->slot];
+		pin->named = true;
 		if (c->wants[i].kind != WANT_YES || !holds)
 			continue;
 		/* cases come by start: the first one is the earliest */
-		if (pins[at].n_cases == 0)
-			pins[at].deadline_utc = c->file.start_utc;
-		pins[at].n_cases++;
+		if (pin->n_cases == 0)
+			pin->deadline_utc = c->file.start_utc;
+		pin->n_cases++;
 	}
 }
 
@@ -288,10 +290,12 @@ forget_studies(struct board *b, const struct pin *pins)
 	for (unsigned i = 0; i < all; i++) {
 		struct board_study *s = b->studies[i];
 		if (s->bytes == 0 && s->instances == 0 && !s->kept &&
-		    !pins[i].named && s->state != STUDY_FETCHING)
+		    !pins[s->slot].named && s->state != STUDY_FETCHING) {
+			board_table_drop(b, s);
 			mem_free(s);
-		else
+		} else {
 			b->studies[n++] = s;
+		}
 	}
 	b->n_studies = n;
 	return n != all;
@@ -301,7 +305,7 @@ void
 board_settle(struct board *b, int64_t now_utc, int64_t horizon_s)
 {
 	bool changed = false;
-	struct pin *pins = mem_new_n(struct pin, b->n_studies + 1);
+	struct pin *pins = mem_new_n(struct pin, b->n_slots + 1);
 	for (unsigned i = 0; i < b->n_cases; i++) {
 		struct board_case *c = b->cases[i];
 		changed |= settle_case(b, c, now_utc, horizon_s);
@@ -309,10 +313,11 @@ board_settle(struct board *b, int64_t now_utc, int64_t horizon_s)
 	}
 	for (unsigned i = 0; i < b->n_studies; i++) {
 		struct board_study *s = b->studies[i];
-		changed |= s->n_cases != pins[i].n_cases ||
-		    s->deadline_utc != pins[i].deadline_utc;
-		s->n_cases = pins[i].n_cases;
-		s->deadline_utc = pins[i].deadline_utc;
+		const struct pin *pin = &pins[s->slot];
+		changed |= s->n_cases != pin->n_cases ||
+		    s->deadline_utc != pin->deadline_utc;
+		s->n_cases = pin->n_cases;
+		s->deadline_utc = pin->deadline_utc;
 	}
 	changed |= forget_studies(b, pins);
 	mem_free(pins);

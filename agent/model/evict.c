@@ -1,60 +1,76 @@
 /* SPDX-License-Identifier: MIT */
-/* Which study goes: the one whose next use is furthest away. */
+/* Which studies go: those whose next use is furthest away. Collected once and
+ * sorted once, whatever the number that must go. */
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "model/evict.h"
 
 /* What may go at all: it frees bytes, and nobody holds on to it. */
 static bool
 is_loose(const struct board_study *s)
 {
-	return s->bytes > 0 && !s->kept && s->state != STUDY_FETCHING;
+	return s->bytes > 0 && !s->kept && !s->checking &&
+	    s->state != STUDY_FETCHING;
+}
+
+/* What has no room gives way to a sooner study too, but not to itself: when
+ * a person asks for it, it is wanted for its own case. */
+static bool
+gives_way(const struct evict_ask *ask, const struct board_study *s)
+{
+	if (ask->who == EVICT_FOR_ANY)
+		return false;
+	return s->no_room ? s->deadline_utc != ask->before_utc :
+			    s->deadline_utc > ask->before_utc;
 }
 
 static bool
-is_older(const struct board_study *a, const struct board_study *b)
+may_go(const struct evict_ask *ask, const struct board_study *s)
 {
-	if (a->used != b->used)
-		return a->used < b->used;
-	return a->last_used_utc < b->last_used_utc;
+	if (!is_loose(s) || (s->n_cases > 0 && !gives_way(ask, s)))
+		return false;
+	return ask->in_use == NULL || !ask->in_use(ask->ctx, s->uid);
 }
 
-struct board_study *
-evict_victim(const struct board *b, evict_in_use_fn *in_use, void *ctx)
+static int
+compare_i64(int64_t a, int64_t b)
 {
-	struct board_study *oldest = NULL;
-	for (unsigned i = 0; i < board_n_studies(b); i++) {
+	return a < b ? -1 : a > b;
+}
+
+/* The further from its next use, the sooner: no case, no room for its case,
+ * a later case. */
+static int
+compare(const void *pa, const void *pb)
+{
+	const struct board_study *a = *(struct board_study *const *)pa;
+	const struct board_study *b = *(struct board_study *const *)pb;
+	int d = (a->n_cases > 0) - (b->n_cases > 0);
+	if (d == 0 && a->n_cases > 0)
+		d = b->no_room - a->no_room;
+	if (d == 0 && a->n_cases > 0)
+		d = compare_i64(b->deadline_utc, a->deadline_utc);
+	if (d == 0)
+		d = a->used < b->used ? -1 : a->used > b->used;
+	if (d == 0)
+		d = compare_i64(a->last_used_utc, b->last_used_utc);
+	return d != 0 ? d : a->slot < b->slot ? -1 : a->slot > b->slot;
+}
+
+unsigned
+evict_list(const struct board *b, const struct evict_ask *ask,
+    struct board_study ***ret)
+{
+	unsigned all = board_n_studies(b);
+	struct board_study **list = mem_new_n(struct board_study *, all + 1);
+	unsigned n = 0;
+	for (unsigned i = 0; i < all; i++) {
 		struct board_study *s = board_study_at(b, i);
-		if (!is_loose(s) || s->n_cases > 0)
-			continue;
-		if (oldest != NULL && !is_older(s, oldest))
-			continue;
-		if (in_use == NULL || !in_use(ctx, s->uid))
-			oldest = s;
+		if (may_go(ask, s))
+			list[n++] = s;
 	}
-	return oldest;
-}
-
-static bool
-is_further(const struct board_study *a, const struct board_study *b)
-{
-	if (a->deadline_utc != b->deadline_utc)
-		return a->deadline_utc > b->deadline_utc;
-	return is_older(a, b);
-}
-
-struct board_study *
-evict_furthest(const struct board *b, int64_t before_utc,
-    evict_in_use_fn *in_use, void *ctx)
-{
-	struct board_study *furthest = NULL;
-	for (unsigned i = 0; i < board_n_studies(b); i++) {
-		struct board_study *s = board_study_at(b, i);
-		if (!is_loose(s) || s->n_cases == 0 ||
-		    s->deadline_utc <= before_utc)
-			continue;
-		if (furthest != NULL && !is_further(s, furthest))
-			continue;
-		if (in_use == NULL || !in_use(ctx, s->uid))
-			furthest = s;
-	}
-	return furthest;
+	qsort(list, n, sizeof(list[0]), compare);
+	*ret = list;
+	return n;
 }

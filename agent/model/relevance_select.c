@@ -112,7 +112,8 @@ weigh(const struct selection *sel, const struct candidate *c, unsigned nth,
 		return;
 	}
 	v->what = RELEVANT_NO;
-	relevance_say(v,
+	relevance_say(v, rule->within_months == 0 ?
+	    "but %d months old and %u%s newest (rule takes %u)" :
 	    "but %d months old and %u%s newest (rule takes %u or %u months)",
 	    (int)age, nth, ordinal_end(nth), rule->newest,
 	    rule->within_months);
@@ -131,15 +132,46 @@ weight_of(const struct relevance_verdict *v, bool matched)
 						   weights[v->what];
 }
 
+/* What ${v} says behind the name of its rule. */
+static const char *
+clauses(const struct relevance_verdict *v)
+{
+	const char *p = strstr(v->reason, "; ");
+	return p == NULL ? "" : p + 2;
+}
+
+/* What the other rule says is told as well: a study may be left by one and
+ * taken by the other. */
+static void
+tell_other(struct relevance_verdict *kept,
+    const struct relevance_verdict *other)
+{
+	if (other->what == RELEVANT_YES)
+		relevance_say(kept, "rule %s takes it too", other->rule);
+	else if (str_eq(clauses(kept), clauses(other)))
+		relevance_say(kept, "rule %s: the same", other->rule);
+	else if (kept->what == RELEVANT_YES)
+		relevance_say(kept, "rule %s would leave it", other->rule);
+	else
+		relevance_say(kept, "rule %s; %s", other->rule,
+		    clauses(other));
+}
+
 static void
 keep_better(struct relevance_verdict *kept, enum weight *weight,
     const struct relevance_verdict *v, bool matched)
 {
 	enum weight w = weight_of(v, matched);
-	if (w <= *weight)
-		return;
-	*kept = *v;
-	*weight = w;
+	struct relevance_verdict other = *kept;
+	bool first = *weight == WEIGHT_NOTHING;
+	if (w > *weight) {
+		*kept = *v;
+		*weight = w;
+	} else {
+		other = *v;
+	}
+	if (!first)
+		tell_other(kept, &other);
 }
 
 /* Judge every study by one rule; keep in ${ret} what says more than what is
@@ -177,6 +209,18 @@ applies(const struct relevance_rule *rule, const char *procedure,
 	return rule->procedure == NULL ||
 	    pattern_find(rule->procedure, procedure, NULL, 0) != 0 ||
 	    pattern_find(rule->procedure, procedure_code, NULL, 0) != 0;
+}
+
+/* A study that is left for its age might be taken for another operation. */
+static void
+tell_idle(const struct relevance_rule *rules, unsigned n_rules,
+    const char *procedure, const char *procedure_code,
+    struct relevance_verdict *v)
+{
+	for (unsigned r = 0; r < n_rules; r++)
+		if (!applies(&rules[r], procedure, procedure_code))
+			relevance_say(v, "rule %s is for other procedures",
+			    rules[r].name);
 }
 
 /* When nothing is wanted and nothing is left to ask, the newest study that
@@ -226,6 +270,10 @@ relevance_select(const struct relevance_rule *rules, unsigned n_rules,
 		sel.rule = &rules[r];
 		run_rule(&sel, studies, n, ret, weights);
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (weights[i] == WEIGHT_TOO_OLD)
+			tell_idle(rules, n_rules, procedure, procedure_code,
+			    &ret[i]);
 	take_uncertain(studies, n, ret);
 	mem_free(sel.found);
 	mem_free(weights);

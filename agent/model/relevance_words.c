@@ -72,6 +72,48 @@ const char relevance_default_exclude[] =
     "|prostate|liver|abdomen|neck)\\b.*\\bcardiac (?:pacemaker|device|implant"
     "|icd|arrest)";
 
+/* A stem that several languages share is there once; what is short stands as
+ * a word. Taking a case for congenital costs some old studies, no more. */
+const char relevance_congenital_procedure[] =
+    /* the word itself: EN DE FR IT ES PT NL SV */
+    "\\b[ck]ong[eéê]nit|\\ba{1,2}ngeboren|\\bmedf[oö](?:tt|dd)"
+    "|\\b(?:guch|achd|chd|ehjd)\\b"
+    /* whom operations and hearts are named after */
+    "|\\bfallot|\\bfontan|\\bglenn|\\bnorwood|\\bebstein|\\brastelli|\\bjatene"
+    "|\\bmustard\\b|\\bsenning|\\bblalock|\\bb-?t[ -]shunt|\\bsano shunt"
+    "|\\bdamus|\\bnikaidoh|\\bkawashima|\\bshone|\\bwarden\\b|\\bkonno\\b"
+    /* tetralogy; defects of the septa and of both */
+    "|\\bt[eé]tralog|\\btof\\b|\\b(?:asd|vsd|avsd|cia|civ|div|cav)\\b"
+    "|\\b(?:atrial|(?:atrio)?ventri[ck]ul[aä]r) sept"
+    "|\\b(?:vorhof|ventrikel|kammer|kammar|f[oö]rmaks?|atrium)-?sept"
+    "|\\b(?:comm?unicat?\\w+) (?:inter|atrio|aur[ií]c)"
+    "|\\bdifetto (?:del setto|inter)|\\bdefeito (?:do septo|septal)"
+    "|\\bdefecto septal|\\bd[eé]fec\\w* sept"
+    "|\\bcanale? (?:atrio|auric|a-?v)|\\ba-?v[ -][ck]anal"
+    /* aorta and great arteries */
+    "|\\b[ck]oar[ck]?ta|aortenisthmus|\\b(?:coa|ista)\\b|\\baortic arch interr"
+    "|\\binterrupted (?:aortic )?arch|\\btran?sposi|\\b(?:d|l|cc)?-?tga\\b"
+    "|\\barterial switch|\\bswitch (?:art|op)|\\bart\\w+[ -]switch"
+    "|\\bdouble[ -](?:outlet|inlet|switch)|\\bd(?:orv|ilv|olv)\\b"
+    "|\\btrun[ck]us\\b|\\btronco? (?:art[eé]ri|comm?un)|\\btronco com[uú]n"
+    /* what did not grow */
+    "|\\bh?[iy]popl[aá]s|\\bhlhs\\b|\\bpa[ /-](?:vsd|ivs)\\b|\\bmapcas?\\b"
+    "|\\b(?:pulm|polm|tri[ck][uú]spid)\\w* ?-?atr[eé][sz]i"
+    "|\\batr[eé][sz]i\\w* (?:\\w+[ '’]){0,2}(?:pulm|polm|tri[ck]|aort|mitr)"
+    "|(?:pulmonal|tri[ck]uspidal)(?:is|klappen)?-?atr[eé]si"
+    /* one ventricle; veins; tubes between heart and lungs */
+    "|\\buniventri|\\bsingle ventri|\\bventri[ck]\\w+ [uú]ni[ckq]"
+    "|\\bventr[ií]culo [uú]nico|\\bein[ -]?kammer-?herz|\\btcpc\\b"
+    "|\\b[ck]avo-?pulm|\\b[pt]apv[crd]\\b|fehlm[uü]nd|\\bscimitar"
+    "|\\banomal\\w* (?:\\w+ ){0,3}(?:pulm|polm|ven)"
+    "|\\b[ck]ondui[t]|\\bcondott[oi]\\b|\\bcondutos?\\b|\\bconductos? val"
+    "|\\bductus|\\bbotall|\\bdu[ck]to? art|\\bcanal art[eé]ri"
+    "|\\bpa[ -]band|\\bpulmonary artery band|\\bheterotax|\\bisomeri"
+    "|\\bdextro[ck]ard|\\bcor triatri|\\bvascular ring|\\bap[ -]window"
+    "|\\balcapa\\b"
+    /* codes: ICD-10, OPCS-4 */
+    "|\\bQ2[0-6](?:\\.\\d+)?\\b|\\bK(?:0[4-9]|1[0-25-9]|20)(?:\\.\\d)?\\b";
+
 enum kind { CHEST, NEAR, OTHER };
 
 /* Folded words; a '*' at the end stands for any ending. Words that mean

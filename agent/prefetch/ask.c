@@ -58,7 +58,8 @@ candidate_add(struct asking *q)
 		q->all = mem_grow(q->all, q->cap, sizeof(q->all[0]));
 	}
 	struct candidate *c = &q->all[q->n++];
-	*c = (struct candidate){.f.archive = q->archive};
+	*c = (struct candidate){.f.archive = q->archive,
+	    .f.archives = UINT32_C(1) << q->archive};
 	return c;
 }
 
@@ -66,6 +67,42 @@ static void
 copy_value(char *dst, size_t size, const struct attrs *as, uint32_t tag)
 {
 	(void)str_copy(dst, size, attrs_value(as, tag)); /* a cut is fine */
+}
+
+static void
+patient_of(const struct attrs *as, struct patient *ret)
+{
+	copy_value(ret->id, sizeof(ret->id), as, TAG_PATIENT_ID);
+	copy_value(ret->issuer, sizeof(ret->issuer), as, TAG_ISSUER);
+	copy_value(ret->name, sizeof(ret->name), as, TAG_PATIENT_NAME);
+	copy_value(ret->birth_date, sizeof(ret->birth_date), as,
+	    TAG_BIRTH_DATE);
+	copy_value(ret->sex, sizeof(ret->sex), as, TAG_SEX);
+}
+
+static struct candidate *
+candidate_find(struct asking *q, const char *uid)
+{
+	for (unsigned i = 0; i < q->n; i++)
+		if (str_eq(q->all[i].f.uid, uid))
+			return &q->all[i];
+	return NULL;
+}
+
+/* Another archive has the study too. Where it says that the patient is
+ * another, nothing is taken from it. */
+static void
+also_lists(const struct asking *q, struct candidate *c,
+    const struct patient *theirs)
+{
+	char agreed[sizeof(c->agreed)];
+	if (patient_agree(&q->ask->file.patient, theirs, agreed,
+	    sizeof(agreed)) != AGREE_NO)
+		c->f.archives |= UINT32_C(1) << q->archive;
+	else
+		log_warn("prefetch.answer.another_patient",
+		    "archive=%s action=not_asked_for_it",
+		    q->ask->p->c.archives[q->archive].name);
 }
 
 /* One study of the archive's answer. */
@@ -80,11 +117,14 @@ on_study(void *ctx, const struct attrs *as, struct err *e)
 		    "archive=%u action=skipped_the_study", q->archive);
 		return 0;
 	}
-	for (unsigned i = 0; i < q->n; i++)
-		if (str_eq(q->all[i].f.uid, uid))
-			return 0; /* the first archive that has it */
-	struct candidate *c = candidate_add(q);
 	struct patient theirs = {{0}, {0}, {0}, {0}, {0}};
+	patient_of(as, &theirs);
+	struct candidate *c = candidate_find(q, uid);
+	if (c != NULL) { /* the first archive that has it tells of it */
+		also_lists(q, c, &theirs);
+		return 0;
+	}
+	c = candidate_add(q);
 	copy_value(c->f.uid, sizeof(c->f.uid), as, TAG_STUDY_UID);
 	copy_value(c->f.description, sizeof(c->f.description), as,
 	    TAG_STUDY_DESCRIPTION);
@@ -92,12 +132,6 @@ on_study(void *ctx, const struct attrs *as, struct err *e)
 	copy_value(c->f.modalities, sizeof(c->f.modalities), as,
 	    TAG_MODALITIES);
 	copy_value(c->codes, sizeof(c->codes), as, TAG_PROCEDURE_CODES);
-	copy_value(theirs.id, sizeof(theirs.id), as, TAG_PATIENT_ID);
-	copy_value(theirs.issuer, sizeof(theirs.issuer), as, TAG_ISSUER);
-	copy_value(theirs.name, sizeof(theirs.name), as, TAG_PATIENT_NAME);
-	copy_value(theirs.birth_date, sizeof(theirs.birth_date), as,
-	    TAG_BIRTH_DATE);
-	copy_value(theirs.sex, sizeof(theirs.sex), as, TAG_SEX);
 	(void)str_copy(c->f.patient_id, sizeof(c->f.patient_id), theirs.id);
 	(void)str_copy(c->f.issuer, sizeof(c->f.issuer), theirs.issuer);
 	c->agreement = patient_agree(&q->ask->file.patient, &theirs,

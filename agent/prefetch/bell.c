@@ -39,6 +39,7 @@ on_ring(void *ctx) /* loop_fn */
 	if (b->p != NULL && !b->p->stopping) {
 		elsewhere_look(b->p);
 		follow_look(b->p);
+		lane_look(b->p);
 	}
 	leave(b);
 }

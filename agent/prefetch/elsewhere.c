@@ -144,6 +144,8 @@ void
 elsewhere_look(struct prefetch *p)
 {
 	uint32_t up = 0;
+	if (p->stopping)
+		return;
 	for (unsigned i = 0; i < p->c.n_archives; i++)
 		if (p->health[i].state == ARCHIVE_UP)
 			up |= UINT32_C(1) << i;

@@ -102,32 +102,36 @@ entry_put(const struct entry *en, struct index *ix,
 	buf_done(&instance);
 }
 
-/* ${n} bytes that reach the pixel data, read for the index and for WADO-RS:
- * the latter may fail, it is made later then. */
+/* ${n} bytes that reach the pixel data, read for the index. */
 static int
 read_bytes(struct entry *ret, const uint8_t *p, size_t n, size_t header_n,
     const char *syntax, struct err *e)
 {
 	uint32_t tags[TAGS_ALL] = {TAG_CHARSET};
 	size_t n_tags = 1;
-	struct err ignored;
 	memcpy(tags + n_tags, study_tags, sizeof(study_tags));
 	n_tags += COUNT(study_tags);
 	memcpy(tags + n_tags, series_tags, sizeof(series_tags));
 	n_tags += COUNT(series_tags);
 	memcpy(tags + n_tags, instance_tags, sizeof(instance_tags));
 	n_tags += COUNT(instance_tags);
-	if (dataset_parse(p, header_n, syntax, tags, (unsigned)n_tags,
-	    &ret->as, e) != 0)
-		return -1;
-	const char *study = attrs_value(&ret->as, TAG_STUDY_UID);
-	const char *series = attrs_value(&ret->as, TAG_SERIES_UID);
-	const char *instance = attrs_value(&ret->as, TAG_SOP_INSTANCE);
+	ret->p = p;
+	ret->n = n;
+	return dataset_parse(p, header_n, syntax, tags, (unsigned)n_tags,
+	    &ret->as, e);
+}
+
+void
+entry_describe(struct entry *en, const char *syntax)
+{
+	struct err ignored; /* it is made when somebody asks */
+	const char *study = attrs_value(&en->as, TAG_STUDY_UID);
+	const char *series = attrs_value(&en->as, TAG_SERIES_UID);
+	const char *instance = attrs_value(&en->as, TAG_SOP_INSTANCE);
 	if (uid_is_valid(study) && uid_is_valid(series) &&
 	    uid_is_valid(instance))
-		(void)metadata_make(&ret->meta, p, n, syntax, study, series,
-		    instance, &ignored); /* see above */
-	return 0;
+		(void)metadata_make(&en->meta, en->p, en->n, syntax, study,
+		    series, instance, &ignored); /* see above */
 }
 
 /* Read the header of what was written: as much of it as reaches the pixel

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A study's retrieval: the archive's list of instances, what of it is here,
- * the rest by C-GET or C-MOVE, and ready only when the two are equal. */
+/* A study's retrieval: what the archives list, what of it is here, the rest
+ * from each archive that lists it in the order of their rank, and ready only
+ * when all that is listed is here.
+ *
+ * DESIGN  fetch_work -> inventory.c: lists, and what is here
+ *                    -> transfer(): the way an archive sends (transfer.c)
+ *                    -> lane.c: more associations, places at other archives
+ *                    -> intake.c: each object, however it comes
+ * A check of a ready study ends after the first step when nothing differs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,215 +16,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "prefetch/prefetch_priv.h"
-
-struct listing {
-	struct fetch *f;
-	char (*series)[UID_SIZE]; /* owned */
-	unsigned n_series;
-	unsigned now; /* series whose instances are asked for */
-	struct ticket_line *lines; /* owned until the ticket takes them */
-	unsigned n, cap;
-	unsigned bad; /* UIDs that are none */
-};
-
-static int
-on_series(void *ctx, const struct attrs *as, struct err *e)
-{ /* archive_answer_fn */
-	struct listing *l = ctx;
-	const char *uid = attrs_value(as, TAG_SERIES_UID);
-	if (!uid_is_valid(uid))
-		return err_set(e, ERR_PEER, 0, "it lists a series whose UID "
-		    "is not digits and dots");
-	l->series = mem_grow(l->series, l->n_series + 1, UID_SIZE);
-	(void)str_copy(l->series[l->n_series++], UID_SIZE, uid);
-	return 0;
-}
-
-static int
-on_instance(void *ctx, const struct attrs *as, struct err *e)
-{ /* archive_answer_fn */
-	struct listing *l = ctx;
-	const char *uid = attrs_value(as, TAG_SOP_INSTANCE);
-	const char *class_uid = attrs_value(as, TAG_SOP_CLASS);
-	if (!uid_is_valid(uid)) { /* it counts, and can never come */
-		l->bad++;
-		return 0;
-	}
-	if (l->n >= ARCHIVE_INSTANCES_MAX)
-		return err_set(e, ERR_PEER, 0,
-		    "study: want at most %u instances", ARCHIVE_INSTANCES_MAX);
-	if (l->n == l->cap) {
-		l->cap = l->cap == 0 ? 256 : 2 * l->cap;
-		l->lines = mem_grow(l->lines, l->cap, sizeof(l->lines[0]));
-	}
-	struct ticket_line *t = &l->lines[l->n++];
-	memset(t, 0, sizeof(*t));
-	(void)str_copy(t->uid, UID_SIZE, uid);
-	(void)str_copy(t->series_uid, UID_SIZE, l->series[l->now]);
-	if (uid_is_valid(class_uid))
-		(void)str_copy(t->class_uid, UID_SIZE, class_uid);
-	return 0;
-}
-
-/* The archive's list, series by series: the hierarchical form that every
- * archive answers (PS3.4 C.4.1.3.1.1). */
-static int
-list_instances(struct listing *l, struct archive_link *a, struct err *e)
-{
-	struct attrs keys;
-	attrs_init(&keys);
-	attrs_put(&keys, TAG_LEVEL, "SERIES");
-	attrs_put(&keys, TAG_STUDY_UID, l->f->study_uid);
-	attrs_put(&keys, TAG_SERIES_UID, "");
-	int rc = archive_find(a, &keys, ARCHIVE_SERIES_MAX, on_series, l, e);
-	attrs_put(&keys, TAG_LEVEL, "IMAGE");
-	attrs_put(&keys, TAG_SOP_INSTANCE, "");
-	attrs_put(&keys, TAG_SOP_CLASS, "");
-	for (l->now = 0; l->now < l->n_series && rc == 0; l->now++) {
-		attrs_put(&keys, TAG_SERIES_UID, l->series[l->now]);
-		rc = archive_find(a, &keys, ARCHIVE_INSTANCES_MAX, on_instance,
-		    l, e);
-		if (rc == 0 && atomic_load(&l->f->job.cancelled))
-			rc = err_set(e, ERR_CANCELLED, 0, "told to stop");
-	}
-	attrs_done(&keys);
-	return rc;
-}
-
-struct held {
-	struct fetch *f;
-	/* objects that go: no more listed, or not whole; owned */
-	uint8_t (*gone)[STORE_NAME_BYTES];
-	unsigned n_gone;
-	int rc;
-	struct err *e;
-};
-
-/* To those who follow the study. */
-static void
-pass_on(struct fetch *f, const struct index_row *row)
-{
-	struct store_item it = {.object = {.length = row->length,
-	    .offset = row->offset}};
-	memcpy(it.object.name, row->name, sizeof(it.object.name));
-	memcpy(it.object.digest, row->digest, sizeof(it.object.digest));
-	(void)str_copy(it.series_uid, UID_SIZE, row->series_uid); /* valid */
-	(void)str_copy(it.instance_uid, UID_SIZE, row->instance_uid);
-	(void)str_copy(it.class_uid, UID_SIZE, row->class_uid);
-	(void)str_copy(it.syntax, UID_SIZE, row->syntax);
-	flow_put(&f->p->intake.flows, f->flow, &it);
-}
-
-static void
-on_given(void *ctx, const char *instance_uid) /* of flow_each */
-{
-	struct ticket_line *l = ticket_line(ctx, instance_uid);
-	if (l != NULL)
-		l->in_flow = true;
-}
-
-/* An object that is here already counts if it is listed and whole. One that
- * the archive has deleted meanwhile is withdrawn; one that cannot be read
- * just now may be whole, and ends this try. */
-static bool
-on_held(void *ctx, const struct index_row *row) /* index_row_fn */
-{
-	struct held *h = ctx;
-	struct ticket *k = &h->f->ticket;
-	struct ticket_line *l = ticket_line(k, row->instance_uid);
-	struct store_object o = {.length = row->length,
-	    .offset = row->offset};
-	struct store_map m;
-	memcpy(o.name, row->name, sizeof(o.name));
-	memcpy(o.digest, row->digest, sizeof(o.digest));
-	int rc = l == NULL ? -1 :
-	    store_map(h->f->p->st, &o, true, &m, h->e);
-	if (l != NULL && rc != 0 && h->e->code != ERR_CORRUPT) {
-		h->rc = -1;
-		return false;
-	}
-	if (rc != 0) {
-		h->gone = mem_grow(h->gone, h->n_gone + 1, STORE_NAME_BYTES);
-		memcpy(h->gone[h->n_gone++], row->name, STORE_NAME_BYTES);
-		return true;
-	}
-	store_unmap(&m);
-	if (l->here) /* the same UID in two series: once is what counts */
-		return true;
-	l->here = true;
-	if (!l->in_flow)
-		pass_on(h->f, row);
-	atomic_fetch_add(&k->n_here, 1);
-	atomic_fetch_add(&k->bytes, row->length);
-	return true;
-}
-
-/* Rows first, then files: a crash in between leaves what the sweep takes. */
-static int
-withdraw(struct held *h, struct err *e)
-{
-	struct prefetch *p = h->f->p;
-	for (unsigned i = 0; i < h->n_gone; i++)
-		index_drop_object(p->ix, h->gone[i]);
-	if (h->n_gone > 0 && index_flush(p->ix, e) != 0)
-		return -1;
-	for (unsigned i = 0; i < h->n_gone; i++)
-		if (store_remove(p->st, h->gone[i], e) != 0)
-			return -1;
-	if (h->n_gone > 0)
-		log_info("prefetch.study.withdrawn", "instances=%u",
-		    h->n_gone);
-	return 0;
-}
-
-static int
-count_held(struct fetch *f, struct err *e)
-{
-	struct prefetch *p = f->p;
-	struct held h = {.f = f, .e = e};
-	const char *uids[] = {f->study_uid};
-	struct index_select sel = {.level = INDEX_INSTANCE,
-	    .study_uids = uids, .n_study_uids = 1, .unready = true};
-	struct index_reader *r = index_reader_open(p->ix, e);
-	int rc = r == NULL ? -1 : index_select(r, &sel, on_held, &h, e);
-	index_reader_close(&r);
-	if (rc == 0)
-		rc = h.rc;
-	if (rc == 0)
-		rc = withdraw(&h, e);
-	mem_free(h.gone);
-	return rc;
-}
-
-static int
-open_ticket(struct fetch *f, struct err *e)
-{
-	struct prefetch *p = f->p;
-	struct listing l = {.f = f};
-	struct archive_link *a = NULL;
-	int rc = archive_open(&a, &p->c.archives[f->archive], p->c.ae_title,
-	    ARCHIVE_FIND, &f->stop, e);
-	f->reached = rc == 0;
-	if (rc == 0)
-		rc = list_instances(&l, a, e);
-	archive_close(&a, rc == 0);
-	if (rc == 0 && l.n + l.bad == 0)
-		rc = err_set(e, ERR_PEER, 0,
-		    "it lists no instance of this study");
-	f->ticket.lines = l.lines;
-	f->ticket.n_lines = l.n;
-	mem_free(l.series);
-	if (rc != 0)
-		return -1;
-	ticket_sort(&f->ticket);
-	atomic_store(&f->expected, f->ticket.n_lines + l.bad);
-	flow_list(&p->intake.flows, f->flow, f->ticket.n_lines + l.bad);
-	flow_each(&p->intake.flows, f->flow, on_given, &f->ticket);
-	if (count_held(f, e) != 0)
-		return -1;
-	ticket_open(&p->intake.tickets, &f->ticket);
-	return 0;
-}
 
 /* Everything listed is here: make it durable, then say so. */
 static int
@@ -282,6 +80,14 @@ put_unready(struct fetch *f, unsigned all)
 		    f->p->c.archives[f->archive].name);
 }
 
+/* Not the end of the archive, only of what it can do just now (PS3.4 table
+ * C.4-3). */
+static bool
+is_out_of_resources(uint16_t status)
+{
+	return status == 0xA701 || status == 0xA702;
+}
+
 static void
 conclude(struct fetch *f, const struct transfer *t, int rc)
 {
@@ -307,6 +113,7 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 		return;
 	}
 	put_unready(f, all);
+	f->busy = is_out_of_resources(t->status);
 	bool full = atomic_load(&f->ticket.full) || e->code == ERR_FULL;
 	f->end = full ? FETCH_FULL : here > 0 ? FETCH_INCOMPLETE :
 	    FETCH_FAILED;
@@ -318,6 +125,103 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 	else
 		(void)str_copy(f->reason, sizeof(f->reason), full ?
 		    "no room: the cache or the disk is full" : e->msg);
+	if (!full)
+		conflict_say(&f->ticket, f->reason, sizeof(f->reason));
+}
+
+/* 0 = what is missing is to be fetched; 1 = nothing is, and nothing was
+ * changed: the study is as ready as it was. */
+static int
+begin(struct fetch *f, struct err *e)
+{
+	struct prefetch *p = f->p;
+	if (inventory_list(f, e) != 0)
+		return -1;
+	if (f->check) {
+		int rc = inventory_is_same(f, e);
+		if (rc != 0)
+			return rc;
+		/* not whole any more, and said so before anything else */
+		atomic_store(&f->differs, true);
+		put_unready(f, f->ticket.n_lines + f->n_bad);
+	}
+	if (inventory_count(f, e) != 0)
+		return -1;
+	ticket_open(&p->intake.tickets, &f->ticket);
+	return 0;
+}
+
+static int
+transfer(struct transfer *t, struct err *e)
+{
+	if (t->ar->retrieve == PREFETCH_C_MOVE)
+		return transfer_move(t, e);
+	return transfer_get(t, e);
+}
+
+/* The turn of ${archive}: what it lists and is not here. */
+static int
+take_turn(struct fetch *f, struct transfer *t, unsigned archive,
+    struct err *e)
+{
+	struct prefetch *p = f->p;
+	struct tickets *all = &p->intake.tickets;
+	const struct prefetch_archive *ar = &p->c.archives[archive];
+	struct ticket_turn turn = {.archive = archive,
+	    .ae_title = ar->ae_title,
+	    .by_move = ar->retrieve == PREFETCH_C_MOVE,
+	    .ceiling = p->intake.each[archive]};
+	ticket_begin_turn(all, &f->ticket, &turn);
+	if (ticket_count_free(all, &f->ticket) == 0)
+		return 0;
+	if (archive != f->archive)
+		log_info("prefetch.study.completed_from", "archive=%s "
+		    "missing=%u", ar->name,
+		    ticket_count_free(all, &f->ticket));
+	atomic_store(&f->turn, archive);
+	atomic_store(&f->ticket.moved_ns, clock_uptime_ns());
+	t->ar = ar;
+	t->lanes = lane_most(f, archive);
+	log_debug("prefetch.turn", "archive=%s answer_us=%lld lanes=%u",
+	    ar->name, (long long)(f->answer_ns[archive] / 1000), t->lanes);
+	atomic_store(&f->sharing, t->lanes);
+	int rc = transfer(t, e);
+	ticket_await(all, &f->ticket);
+	return rc;
+}
+
+/* Each archive's turn; what one cannot deliver is the next one's. */
+static int
+retrieve(struct fetch *f, struct transfer *t, struct err *e)
+{
+	struct prefetch *p = f->p;
+	struct ticket *k = &f->ticket;
+	struct err ours;
+	int rc = 0;
+	for (unsigned i = 0; i < p->c.n_archives; i++) {
+		if ((f->answered >> i & 1) == 0)
+			continue;
+		if (take_turn(f, t, i, &ours) != 0 && rc == 0) {
+			rc = -1;
+			*e = ours;
+		}
+		lane_leave_place(f, i);
+		if (atomic_load(t->cancelled) || atomic_load(&k->full) ||
+		    atomic_load(&k->stranger))
+			break;
+	}
+	bool whole = atomic_load(&k->n_here) == atomic_load(&f->expected);
+	return whole ? 0 : rc;
+}
+
+static void
+tell_silent(const struct fetch *f)
+{
+	const struct prefetch_config *c = &f->p->c;
+	for (unsigned i = 0; i < c->n_archives; i++)
+		if ((f->silent >> i & 1) != 0)
+			log_info("prefetch.archive.not_asked", "archive=%s "
+			    "action=looking_again_later", c->archives[i].name);
 }
 
 void
@@ -325,23 +229,24 @@ fetch_work(struct job *j) /* job_fn, worker */
 {
 	struct fetch *f = (struct fetch *)j;
 	struct prefetch *p = f->p;
-	const struct prefetch_archive *ar = &p->c.archives[f->archive];
-	struct transfer t = {.ar = ar, .ae_title = p->c.ae_title,
+	struct transfer t = {.ae_title = p->c.ae_title,
 	    .modalities = f->modalities, .in = &p->intake,
 	    .ticket = &f->ticket, .stop = &f->stop,
-	    .cancelled = &j->cancelled};
+	    .cancelled = &j->cancelled, .f = f};
 	(void)str_copy(f->ticket.study_uid, UID_SIZE, f->study_uid);
-	(void)str_copy(f->ticket.ae_title, sizeof(f->ticket.ae_title),
-	    ar->ae_title);
-	f->ticket.by_move = ar->retrieve == PREFETCH_C_MOVE;
+	f->ticket.cancelled = &j->cancelled;
 	atomic_store(&f->ticket.moved_ns, clock_uptime_ns());
 	f->lost = index_lost(p->ix);
-	int rc = open_ticket(f, &f->e);
-	if (rc == 0 && atomic_load(&f->ticket.n_here) < f->ticket.n_lines)
-		rc = f->ticket.by_move ? transfer_move(&t, &f->e) :
-		    transfer_get(&t, &f->e);
+	int rc = begin(f, &f->e);
+	if (rc == 0)
+		rc = retrieve(f, &t, &f->e);
 	ticket_close(&p->intake.tickets, &f->ticket);
-	conclude(f, &t, rc);
+	if (rc == 1)
+		f->end = FETCH_READY;
+	else
+		conclude(f, &t, rc);
+	if (f->end == FETCH_READY && f->silent != 0)
+		tell_silent(f);
 	f->instances = atomic_load(&f->ticket.n_here);
 	f->bytes = atomic_load(&f->ticket.bytes);
 	mem_free(f->ticket.lines);

@@ -17,6 +17,8 @@ outcome_answered(struct prefetch *p, unsigned i)
 	if (h->state != ARCHIVE_UP)
 		log_info("prefetch.archive.up", "archive=%s",
 		    p->c.archives[i].name);
+	if (h->state == ARCHIVE_DOWN)
+		gap_over(p, i);
 	h->state = ARCHIVE_UP;
 	p->heard_ns[i] = clock_continuous_ns();
 	h->last_ok_utc = clock_utc_s();
@@ -95,6 +97,16 @@ hold_study(struct prefetch *p, struct board_study *s, const char *reason)
 	(void)str_copy(s->reason, sizeof(s->reason), reason);
 }
 
+/* Who was not heard lists what it listed. */
+static uint64_t
+who_lists(const struct ask *k, const struct found *f, uint64_t before)
+{
+	for (unsigned i = 0; i < k->p->c.n_archives; i++)
+		if (k->answered[i])
+			before &= ~(UINT64_C(1) << i);
+	return before | f->archives;
+}
+
 /* What the archive found becomes studies and wants of the board. */
 static void
 put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
@@ -122,6 +134,7 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
 			continue; /* known for why only */
 		if (s == NULL)
 			s = board_add_study(p->board, f->uid);
+		s->archives = who_lists(k, f, s->archives);
 		(void)str_copy(s->patient_id, sizeof(s->patient_id),
 		    f->patient_id);
 		(void)str_copy(s->issuer, sizeof(s->issuer), f->issuer);
@@ -203,11 +216,14 @@ outcome_ask(struct job *j) /* job_fn, loop */
 			continue;
 		if (k->answered[i])
 			outcome_answered(p, i);
-		else
+		else if (!atomic_load(&j->cancelled))
 			outcome_failed(p, i, &k->failed[i]);
 	}
 	struct board_case *c = board_case(p->board, k->file.id);
-	if (c != NULL && c->epoch == k->epoch && k->ran)
+	/* cut in the middle, it says nothing of the archives */
+	bool cut = atomic_load(&j->cancelled) &&
+	    first_failed(p, k) < p->c.n_archives;
+	if (c != NULL && c->epoch == k->epoch && k->ran && !cut)
 		take_answer(p, c, k);
 	else if (c != NULL)
 		c->asked = ASKED_NEVER; /* it changed meanwhile */
@@ -237,9 +253,81 @@ outcome_fill(struct board_study *s, const struct told *t)
 	fill(s->modalities, sizeof(s->modalities), t->modalities);
 }
 
+/* Ended by us, in the middle: that is nobody's failure. */
+static bool
+is_cut(const struct fetch *f)
+{
+	return atomic_load(&f->job.cancelled) && f->end != FETCH_READY &&
+	    f->end != FETCH_HELD;
+}
+
+/* Whether a check found another list than what is here, or did not find all
+ * of it here. */
+static void
+note_difference(struct fetch *f, const struct board_study *s)
+{
+	unsigned all = atomic_load(&f->expected);
+	if (f->check && all > 0 && f->end != FETCH_NOT_RUN &&
+	    (f->end != FETCH_READY || all != s->expected))
+		atomic_store(&f->differs, true);
+}
+
+/* A check that found no difference, or no archive to ask: the study is as
+ * ready as it was. */
+static void
+take_check(struct board_study *s, const struct fetch *f)
+{
+	s->next_try_utc = 0;
+	if (f->end == FETCH_READY) {
+		s->checked_utc = clock_utc_s();
+		s->tries = 0;
+		s->reason[0] = '\0';
+		log_debug("prefetch.study.checked", "instances=%u",
+		    s->instances);
+	} else if (!is_cut(f)) {
+		s->tries++;
+		s->next_try_utc = clock_utc_s() + backoff_s(s->tries);
+		(void)snprintf(s->reason, sizeof(s->reason),
+		    "ready; looking again failed: %.250s", f->reason);
+		log_info("prefetch.study.unchecked", "reason='%s' "
+		    "action=trying_again", f->reason);
+	}
+}
+
+static void
+take_failure(struct board_study *s, const struct fetch *f)
+{
+	s->state = s->instances > 0 ? STUDY_INCOMPLETE : STUDY_FAILED;
+	if (is_cut(f)) {
+		s->state = s->instances > 0 ? STUDY_INCOMPLETE : STUDY_QUEUED;
+		s->next_try_utc = 0;
+		s->reason[0] = '\0';
+		return;
+	}
+	stats_add(STAT_FETCHES_FAILED, 1);
+	s->tries++;
+	s->next_try_utc = clock_utc_s() + backoff_s(s->tries);
+	(void)str_copy(s->reason, sizeof(s->reason), f->reason);
+	log_warn("prefetch.study.not_ready",
+	    "here=%u listed=%u reason='%s' action=%s", s->instances,
+	    s->expected, s->reason, s->n_cases > 0 ? "trying_again" :
+	    "kept_for_the_next_request");
+}
+
 static void
 take_end(struct board_study *s, const struct fetch *f)
 {
+	if (f->check)
+		s->checking = false;
+	/* evicted, damaged or held meanwhile: what was found there is past */
+	if (f->check && s->state != STUDY_READY &&
+	    s->state != STUDY_FETCHING && f->end != FETCH_HELD)
+		return;
+	if (f->check && s->state == STUDY_READY &&
+	    !atomic_load(&f->differs) && f->end != FETCH_HELD) {
+		take_check(s, f);
+		return;
+	}
 	/* a try that ended before the archive's list says nothing of what is
 	 * here from earlier ones */
 	if (atomic_load(&f->expected) > 0) {
@@ -262,27 +350,40 @@ take_end(struct board_study *s, const struct fetch *f)
 		s->next_try_utc = clock_utc_s() + 1;
 		return;
 	}
+	if (conflict_holds(s, &f->ticket, f->end == FETCH_READY))
+		return;
 	if (f->end == FETCH_READY) {
 		s->state = STUDY_READY;
 		(void)str_copy(s->modalities, sizeof(s->modalities),
 		    f->modalities);
 		outcome_fill(s, &f->told);
 		s->tries = 0;
+		s->next_try_utc = 0;
+		s->checked_utc = clock_utc_s();
 		s->reason[0] = '\0';
 		stats_add(STAT_FETCHES_DONE, 1);
 		log_info("prefetch.study.ready", "instances=%u bytes=%llu",
 		    s->instances, (unsigned long long)s->bytes);
 		return;
 	}
-	stats_add(STAT_FETCHES_FAILED, 1);
-	s->tries++;
-	s->state = s->instances > 0 ? STUDY_INCOMPLETE : STUDY_FAILED;
-	s->next_try_utc = clock_utc_s() + backoff_s(s->tries);
-	(void)str_copy(s->reason, sizeof(s->reason), f->reason);
-	log_warn("prefetch.study.not_ready",
-	    "here=%u listed=%u reason='%s' action=%s", s->instances,
-	    s->expected, s->reason, s->n_cases > 0 ? "trying_again" :
-	    "kept_for_the_next_request");
+	take_failure(s, f);
+}
+
+/* What the archives' lists, or their want, tell of the archives. */
+static void
+take_health(struct prefetch *p, const struct fetch *f)
+{
+	bool cut = atomic_load(&f->job.cancelled);
+	for (unsigned i = 0; i < p->c.n_archives; i++)
+		if ((f->answered >> i & 1) != 0)
+			outcome_answered(p, i);
+	if ((f->silent >> f->archive & 1) == 0 || cut)
+		return;
+	/* one that refuses the question is there all the same */
+	if (f->reached && f->first_e.code == ERR_PEER)
+		outcome_answered(p, f->archive);
+	else
+		outcome_failed(p, f->archive, &f->first_e);
 }
 
 void
@@ -295,26 +396,35 @@ outcome_fetch(struct job *j) /* job_fn, loop */
 		pp = &(*pp)->next;
 	*pp = f->next;
 	p->busy[f->archive]--;
+	outlook_count(p, f);
 	stats_add(STAT_TRANSFERS_NOW, -1);
-	/* one that has nothing of the study is there all the same */
-	if (f->end == FETCH_READY || atomic_load(&f->expected) > 0 ||
-	    (f->reached && f->e.code == ERR_PEER))
-		outcome_answered(p, f->archive);
-	else if (f->end == FETCH_FAILED)
-		outcome_failed(p, f->archive, &f->e);
+	take_health(p, f);
 	struct board_study *s = board_study(p->board, f->study_uid);
-	if (s != NULL)
+	if (s != NULL) {
+		note_difference(f, s);
 		take_end(s, f);
+	}
 	if (s != NULL && s->state == STUDY_HELD && f->end == FETCH_READY)
 		index_put_study(p->ix, s->uid, false, s->expected, s->archive);
-	if (s != NULL && s->state == STUDY_READY)
+	if (s != NULL && s->state == STUDY_READY &&
+	    (!f->check || atomic_load(&f->differs)))
 		p->ports.arrived(p->ports.ctx, s->uid);
 	board_changed(p->board);
 	follow_over(p, f, s);
-	assoc_stop_done(&f->stop);
-	mem_free(f);
+	lane_over(f);
 	if (!p->stopping)
 		prefetch_look(p);
+}
+
+/* A ready study stays so until its check has found a difference: false. */
+static bool
+begin_difference(const struct fetch *f, struct board_study *s)
+{
+	if (s->state == STUDY_READY && atomic_load(&f->differs)) {
+		s->state = STUDY_FETCHING;
+		stats_add(STAT_FETCHES_STARTED, 1);
+	}
+	return s->state == STUDY_FETCHING;
 }
 
 void
@@ -325,7 +435,10 @@ outcome_progress(struct prefetch *p)
 		struct board_study *s = board_study(p->board, f->study_uid);
 		unsigned here = atomic_load(&f->ticket.n_here);
 		unsigned all = atomic_load(&f->expected);
+		outlook_count(p, f);
 		if (s == NULL || all == 0) /* not listed yet */
+			continue;
+		if (f->check && !begin_difference(f, s))
 			continue;
 		moved |= here != s->instances || all != s->expected;
 		s->instances = here;

@@ -57,6 +57,14 @@ overview_refresh(struct overview *o, const struct board *b,
 	lock_release(&o->lock);
 }
 
+void
+overview_close(struct overview *o)
+{
+	lock_acquire(&o->lock);
+	o->up = 0;
+	lock_release(&o->lock);
+}
+
 uint32_t
 overview_up(struct overview *o)
 {

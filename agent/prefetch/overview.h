@@ -46,6 +46,8 @@ void overview_done(struct overview *o);
 void overview_refresh(struct overview *o, const struct board *b,
     const struct prefetch_config *c, const struct archive_health *health);
 
+/* No archive answers any more. */
+void overview_close(struct overview *o);
 /* [any] The archives that are up, a bit each. */
 uint32_t overview_up(struct overview *o);
 /* Of a study on the board; false when it is not there. */

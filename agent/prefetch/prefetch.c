@@ -27,6 +27,7 @@ on_progress(void *ctx) /* loop_fn */
 	struct prefetch *p = ctx;
 	p->progress = NULL;
 	outcome_progress(p);
+	lane_look(p);
 	if (p->running != NULL)
 		p->progress = loop_timer_start(p->loop, PROGRESS_MS,
 		    on_progress, p);
@@ -42,6 +43,7 @@ static void
 fetch_stop(struct job *j) /* job_fn, loop */
 {
 	assoc_stop_ask(&((struct fetch *)j)->stop);
+	lane_stop((struct fetch *)j);
 }
 
 /* While another archive may answer, one that is down is not waited for: the
@@ -148,6 +150,9 @@ prefetch_begin(struct prefetch *p, struct board_study *s, unsigned archive)
 	    .stop = fetch_stop};
 	f->p = p;
 	f->archive = archive;
+	f->archives = (uint32_t)s->archives; /* PREFETCH_ARCHIVES_MAX */
+	atomic_store(&f->turn, archive);
+	f->check = s->state == STUDY_READY;
 	(void)str_copy(f->study_uid, UID_SIZE, s->uid);
 	(void)str_copy(f->modalities, sizeof(f->modalities), s->modalities);
 	if (c != NULL)
@@ -157,9 +162,14 @@ prefetch_begin(struct prefetch *p, struct board_study *s, unsigned archive)
 	f->next = p->running;
 	p->running = f;
 	p->busy[archive]++;
-	s->state = STUDY_FETCHING;
-	s->reason[0] = '\0';
-	stats_add(STAT_FETCHES_STARTED, 1);
+	s->checking = f->check;
+	if (!f->check) {
+		s->state = STUDY_FETCHING;
+		s->reason[0] = '\0';
+		stats_add(STAT_FETCHES_STARTED, 1);
+	}
+	outlook_begin(f, s);
+	lane_hurry(f);
 	stats_add(STAT_TRANSFERS_NOW, 1);
 	if (p->progress == NULL)
 		p->progress = loop_timer_start(p->loop, PROGRESS_MS,
@@ -204,6 +214,8 @@ try_fetch(struct prefetch *p, const struct plan_step *step)
 	struct board_study *s = step->study;
 	char why[200];
 	unsigned archive = archive_of(p, s);
+	if (!prefetch_has_place(p, archive, true))
+		lane_make_place(p, archive);
 	if (!prefetch_has_place(p, archive, true) ||
 	    prefetch_running(p, s->uid) != NULL ||
 	    !p->ports.may_fetch(p->ports.ctx, s->uid))
@@ -220,23 +232,35 @@ try_fetch(struct prefetch *p, const struct plan_step *step)
 	log_warn("prefetch.room.none", "reason='%s' action=paused", why);
 }
 
+/* What is new is fetched without making room: it is little, and the quota of
+ * the store holds for it all the same. */
+static void
+try_check(struct prefetch *p, const struct plan_step *step)
+{
+	struct board_study *s = step->study;
+	unsigned archive = archive_of(p, s);
+	if (prefetch_has_place(p, archive, true) &&
+	    prefetch_running(p, s->uid) == NULL &&
+	    p->ports.may_fetch(p->ports.ctx, s->uid))
+		prefetch_begin(p, s, archive);
+}
+
 static void
 begin_due(struct prefetch *p, const struct plan_step *steps, unsigned n,
     int64_t now)
 {
 	p->n_queued = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (steps[i].kind == PLAN_FETCH)
-			p->n_queued++;
-		if (steps[i].due_utc > now || p->stopping)
-			continue;
-		if (steps[i].kind == PLAN_ASK && may_ask(p))
+		bool due = steps[i].due_utc <= now && !p->stopping;
+		if (due && steps[i].kind == PLAN_ASK && may_ask(p))
 			begin_ask(p, steps[i].c);
-		else if (steps[i].kind == PLAN_FETCH)
+		else if (due && steps[i].kind == PLAN_FETCH)
 			try_fetch(p, &steps[i]);
+		else if (due && steps[i].kind == PLAN_CHECK)
+			try_check(p, &steps[i]);
+		p->n_queued += steps[i].kind == PLAN_FETCH &&
+		    steps[i].study->state != STUDY_FETCHING;
 	}
-	for (struct fetch *f = p->running; f != NULL; f = f->next)
-		p->n_queued -= p->n_queued > 0;
 }
 
 static void
@@ -267,12 +291,17 @@ prefetch_look(struct prefetch *p)
 	struct civil c = zone_of_utc(p->c.zone, now, &offset_s);
 	mark_ours(p);
 	board_settle(p->board, now, p->c.plan.horizon_s);
+	if (p->ports.settled != NULL)
+		p->ports.settled(p->ports.ctx);
 	follow_look(p); /* viewers first */
 	struct plan_step *steps = mem_new_n(struct plan_step, STEPS_MAX);
-	unsigned n = plan_make(p->board, &p->c.plan, now,
-	    c.hour * 60 + c.min, steps, STEPS_MAX);
+	int minute = c.hour * 60 + c.min;
+	p->c.plan.bulk_from_utc = gap_bulk_from_utc(p, now);
+	unsigned n = plan_make(p->board, &p->c.plan, now, minute, steps,
+	    STEPS_MAX);
 	begin_due(p, steps, n, now);
 	plan_explain(steps, n, &p->c.plan);
+	outlook_look(p, steps, n, now, minute);
 	probe_quiet_archives(p);
 	int64_t next = plan_next_utc(steps, n, now);
 	mem_free(steps);
@@ -311,6 +340,7 @@ prefetch_case_now(struct prefetch *p, const char *case_id)
 	if (c == NULL || !board_case_is_current(c, clock_utc_s(),
 	    p->c.plan.horizon_s))
 		return false;
+	p->bulk_from_ns = 0; /* who asks is not one of twenty */
 	if (c->asked != ASKED_NOW) {
 		c->asked = ASKED_NEVER;
 		c->next_try_utc = 0;
@@ -354,12 +384,14 @@ prefetch_start(struct loop *l, const struct prefetch_config *c,
 	p->bell = bell_new(p);
 	p->intake.ix = ix;
 	p->intake.st = st;
+	intake_limit(&p->intake, c);
 	p->intake.learn = ports->learn;
 	p->intake.ctx = ports->ctx;
 	tickets_init(&p->intake.tickets);
 	flows_init(&p->intake.flows);
 	overview_init(&p->overview);
 	questions_init(&p->questions);
+	gap_spread(p);
 	return p;
 }
 
@@ -367,6 +399,7 @@ void
 prefetch_halt(struct prefetch *p)
 {
 	p->stopping = true;
+	overview_close(&p->overview);
 	flows_halt(&p->intake.flows);
 	questions_halt(&p->questions);
 	pool_free(&p->asking);
@@ -390,6 +423,7 @@ prefetch_stop(struct prefetch **pp)
 	questions_done(&p->questions);
 	overview_done(&p->overview);
 	flows_done(&p->intake.flows);
+	intake_unlimit(&p->intake);
 	tickets_done(&p->intake.tickets);
 	mem_free(p);
 }
@@ -418,10 +452,13 @@ prefetch_health(const struct prefetch *p, unsigned i)
 bool
 prefetch_expects(const struct prefetch *p, const char *ae_title)
 {
-	for (const struct fetch *f = p->running; f != NULL; f = f->next)
-		if (p->c.archives[f->archive].retrieve == PREFETCH_C_MOVE &&
-		    str_eq(p->c.archives[f->archive].ae_title, ae_title))
+	for (const struct fetch *f = p->running; f != NULL; f = f->next) {
+		const struct prefetch_archive *a =
+		    &p->c.archives[atomic_load(&f->turn)];
+		if (a->retrieve == PREFETCH_C_MOVE &&
+		    str_eq(a->ae_title, ae_title))
 			return true;
+	}
 	return false;
 }
 

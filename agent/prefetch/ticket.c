@@ -28,7 +28,18 @@ by_uid(const void *a, const void *b)
 {
 	const struct ticket_line *x = a;
 	const struct ticket_line *y = b;
-	return strcmp(x->uid, y->uid);
+	int c = strcmp(x->uid, y->uid);
+	return c != 0 ? c : (x->archives > y->archives) -
+	    (x->archives < y->archives);
+}
+
+/* ${l} is listed again. What the first by rank says of it holds. */
+static void
+add_listed(struct ticket_line *l, const struct ticket_line *again)
+{
+	l->archives |= again->archives;
+	if (l->class_uid[0] == '\0')
+		(void)str_copy(l->class_uid, UID_SIZE, again->class_uid);
 }
 
 void
@@ -38,7 +49,9 @@ ticket_sort(struct ticket *k)
 	if (k->n_lines > 0)
 		qsort(k->lines, k->n_lines, sizeof(k->lines[0]), by_uid);
 	for (unsigned i = 0; i < k->n_lines; i++)
-		if (n == 0 || !str_eq(k->lines[i].uid, k->lines[n - 1].uid))
+		if (n > 0 && str_eq(k->lines[i].uid, k->lines[n - 1].uid))
+			add_listed(&k->lines[n - 1], &k->lines[i]);
+		else
 			k->lines[n++] = k->lines[i];
 	k->n_lines = n;
 }
@@ -133,4 +146,84 @@ ticket_mark(struct tickets *t, struct ticket *k, const char *instance_uid)
 	}
 	lock_release(&t->lock);
 	return fresh;
+}
+
+void
+ticket_begin_turn(struct tickets *t, struct ticket *k,
+    const struct ticket_turn *turn)
+{
+	lock_acquire(&t->lock);
+	k->archive = turn->archive;
+	(void)str_copy(k->ae_title, sizeof(k->ae_title), turn->ae_title);
+	k->by_move = turn->by_move;
+	atomic_store(&k->ceiling, turn->ceiling);
+	for (unsigned i = 0; i < k->n_lines; i++)
+		k->lines[i].taken = 0;
+	lock_release(&t->lock);
+}
+
+bool
+ticket_join(struct tickets *t, struct ticket *k)
+{
+	lock_acquire(&t->lock);
+	bool ok = k->is_shared;
+	if (ok)
+		k->lanes++;
+	lock_release(&t->lock);
+	return ok;
+}
+
+void
+ticket_part(struct tickets *t, struct ticket *k)
+{
+	lock_acquire(&t->lock);
+	if (--k->lanes == 0)
+		cond_broadcast(&t->idle);
+	lock_release(&t->lock);
+}
+
+void
+ticket_share(struct tickets *t, struct ticket *k, bool may)
+{
+	lock_acquire(&t->lock);
+	k->is_shared = may;
+	lock_release(&t->lock);
+}
+
+void
+ticket_await(struct tickets *t, struct ticket *k)
+{
+	lock_acquire(&t->lock);
+	k->is_shared = false;
+	while (k->lanes > 0)
+		lock_wait(&t->lock, &t->idle);
+	lock_release(&t->lock);
+}
+
+bool
+ticket_is_free(const struct ticket *k, const struct ticket_line *l)
+{
+	return !l->here && l->taken == 0 && (l->archives == 0 ||
+	    (l->archives >> k->archive & 1) != 0);
+}
+
+unsigned
+ticket_count_free(struct tickets *t, struct ticket *k)
+{
+	unsigned n = 0;
+	lock_acquire(&t->lock);
+	for (unsigned i = 0; i < k->n_lines; i++)
+		n += ticket_is_free(k, &k->lines[i]);
+	lock_release(&t->lock);
+	return n;
+}
+
+void
+ticket_give_back(struct tickets *t, struct ticket *k, uint8_t taken)
+{
+	lock_acquire(&t->lock);
+	for (unsigned i = 0; i < k->n_lines; i++)
+		if (taken == 0 || k->lines[i].taken == taken)
+			k->lines[i].taken = 0;
+	lock_release(&t->lock);
 }

@@ -15,33 +15,63 @@
 #define REFUSED_MAX 100 /* objects of one retrieval that may be wrong */
 #define STILL_MAX_NS (600 * CLOCK_S) /* answers without an object */
 
-/* The lines that are not here, from ${*from} on, of the first one's series,
- * joined by '\'. [tickets lock held] */
+/* How many objects to ask for at once: while lanes share, so few that they end
+ * at about the same time. [tickets lock held] */
 static unsigned
-missing_of_series(struct transfer *t, unsigned *from, struct buf *uids,
-    const char **ret_series)
+chunk_size(const struct transfer *t)
 {
+	const struct ticket *k = t->ticket;
+	unsigned n = 0;
+	if (t->lanes <= 1)
+		return ARCHIVE_UIDS_MAX;
+	for (unsigned i = 0; i < k->n_lines; i++)
+		n += ticket_is_free(k, &k->lines[i]);
+	n /= 2 * t->lanes;
+	return n < LANE_CHUNK_MIN ? LANE_CHUNK_MIN :
+	    n > ARCHIVE_UIDS_MAX ? ARCHIVE_UIDS_MAX : n;
+}
+
+/* Take lines of one series, which is all that one request can name (PS3.4
+ * C.4.3.1.3.1); their UIDs joined by '\'. [tickets lock held] */
+static unsigned
+take_chunk(struct transfer *t, struct buf *uids, const char **ret_series)
+{
+	struct ticket *k = t->ticket;
+	unsigned most = chunk_size(t);
 	unsigned n = 0;
 	lock_assert_held(&t->in->tickets.lock);
-	for (unsigned i = *from; i < t->ticket->n_lines; i++) {
-		const struct ticket_line *l = &t->ticket->lines[i];
-		if (l->here)
+	for (unsigned i = 0; i < k->n_lines && n < most; i++) {
+		struct ticket_line *l = &k->lines[i];
+		if (!ticket_is_free(k, l))
 			continue;
 		if (n == 0)
 			*ret_series = l->series_uid;
-		if (!str_eq(l->series_uid, *ret_series) ||
-		    n == ARCHIVE_UIDS_MAX)
-			break;
+		if (!str_eq(l->series_uid, *ret_series))
+			continue;
 		if (n++ > 0)
 			buf_add_u8(uids, '\\');
 		buf_add_str(uids, l->uid);
-		*from = i + 1;
+		l->taken = (uint8_t)(t->lane + 1);
 	}
 	return n;
 }
 
+/* All of it, when nothing of it is here and nobody shares it.
+ * [tickets lock held] */
+static bool
+take_whole(struct transfer *t)
+{
+	struct ticket *k = t->ticket;
+	bool whole = t->lane == 0 && t->lanes <= 1 && k->n_lines > 0;
+	for (unsigned i = 0; i < k->n_lines && whole; i++)
+		whole = ticket_is_free(k, &k->lines[i]);
+	for (unsigned i = 0; i < k->n_lines && whole; i++)
+		k->lines[i].taken = 1;
+	return whole;
+}
+
 int
-transfer_next(struct transfer *t, unsigned *from, struct attrs *keys)
+transfer_next(struct transfer *t, struct attrs *keys)
 {
 	struct buf uids;
 	const char *series = "";
@@ -49,20 +79,16 @@ transfer_next(struct transfer *t, unsigned *from, struct attrs *keys)
 	attrs_init(keys);
 	attrs_put(keys, TAG_STUDY_UID, t->ticket->study_uid);
 	lock_acquire(&t->in->tickets.lock);
-	bool whole = *from == 0;
-	for (unsigned i = 0; i < t->ticket->n_lines && whole; i++)
-		whole = !t->ticket->lines[i].here;
-	unsigned n = whole ? 0 : missing_of_series(t, from, &uids, &series);
+	bool whole = take_whole(t);
+	unsigned n = whole ? 0 : take_chunk(t, &uids, &series);
 	if (n > 0) {
 		attrs_put(keys, TAG_LEVEL, "IMAGE");
 		attrs_put(keys, TAG_SERIES_UID, series);
 		attrs_put(keys, TAG_SOP_INSTANCE, buf_str(&uids));
 	}
 	lock_release(&t->in->tickets.lock);
-	if (whole) {
+	if (whole)
 		attrs_put(keys, TAG_LEVEL, "STUDY");
-		*from = t->ticket->n_lines; /* asked once for all */
-	}
 	buf_done(&uids);
 	if (whole || n > 0)
 		return 1;
@@ -88,23 +114,30 @@ ask(struct assoc *a, uint8_t context, const struct dimse *rq,
 	return rc;
 }
 
-/* The archive sends an object on the C-GET's own association. */
+/* The archive sends an object on the C-GET's own association. It is answered
+ * as soon as it was checked, and put in its place while the archive sends the
+ * next; should that fail, it is as if it had not come. */
 static int
 take_object(struct transfer *t, struct assoc *a, const struct dimse *rq,
     uint8_t context, struct err *e)
 {
 	struct assoc_context c;
-	uint16_t status = 0;
+	struct arrival v;
 	if (!assoc_context(a, context, &c))
 		return err_set(e, ERR_PEER, 0, "no context");
 	struct intake_object o = {.own = t->ticket,
 	    .class_uid = rq->class_uid, .instance_uid = rq->instance_uid,
 	    .syntax = c.syntax};
-	if (intake_take(t->in, a, &o, &status, e) != 0)
+	(void)intake_begin(&v, t->in, &o); /* intake_check tells */
+	if (intake_receive(&v, a, e) != 0)
 		return -1;
-	struct dimse rsp = dimse_response(rq, status);
+	struct dimse rsp = dimse_response(rq, intake_check(&v));
 	(void)str_copy(rsp.instance_uid, UID_SIZE, rq->instance_uid);
-	return assoc_send(a, context, &rsp, NULL, 0, e);
+	int rc = assoc_send(a, context, &rsp, NULL, 0, e);
+	(void)intake_keep(&v); /* the list of what is here tells */
+	t->n_came++;
+	lane_judge(t);
+	return rc;
 }
 
 /* Its final answer to a C-GET or C-MOVE; anything but success is kept in
@@ -121,43 +154,71 @@ take_final(struct transfer *t, struct assoc *a, const struct dimse *rsp,
 		if (rc != 0)
 			return -1;
 	}
+	t->status = rsp->status;
 	if (rsp->status != DIMSE_SUCCESS)
 		(void)dimse_status_text(rsp->status, t->said,
 		    sizeof(t->said));
 	return 0;
 }
 
-/* Serve one C-GET or C-MOVE until its final answer. Each wait is an idle
- * time-out, never one for the whole. While a C-MOVE's objects come in by the
- * node, a silent archive is busy. */
+/* Whether there is no sense in going on. */
+static int
+may_go_on(struct transfer *t, struct err *e)
+{
+	struct ticket *k = t->ticket;
+	if (atomic_load(t->cancelled))
+		return err_set(e, ERR_CANCELLED, 0, "told to stop");
+	if (atomic_load(&k->stranger))
+		return err_set(e, ERR_PEER, 0,
+		    "it sends an object of another patient");
+	if (atomic_load(&k->full))
+		return err_set(e, ERR_FULL, 0, "no room for more");
+	if (atomic_load(&k->n_refused) > REFUSED_MAX)
+		return err_set(e, ERR_PEER, 0,
+		    "it keeps sending what was not asked for");
+	if (clock_uptime_ns() - atomic_load(&k->moved_ns) > STILL_MAX_NS)
+		return err_set(e, ERR_TIMEOUT, 0,
+		    "nothing that was asked for came for 10 minutes");
+	return 0;
+}
+
+/* The next message. Each wait is an idle time-out, never one for the whole.
+ * While a C-MOVE's objects come in by the node, a silent archive is busy. */
+static int
+receive(struct transfer *t, struct assoc *a, struct dimse *ret,
+    uint8_t *ret_context, struct err *e)
+{
+	int64_t from = clock_uptime_ns();
+	for (;;) {
+		int rc = assoc_receive(a, ARCHIVE_ANSWER_MS, ret, ret_context,
+		    e);
+		int64_t now = clock_uptime_ns();
+		if (rc == 0)
+			return err_set(e, ERR_NET, 0,
+			    "it left in the middle of a retrieval");
+		if (rc > 0) {
+			t->waited_ns += now - from;
+			return 0;
+		}
+		if (e->code != ERR_TIMEOUT || !assoc_is_open(a) ||
+		    now - atomic_load(&t->ticket->moved_ns) >=
+		    ARCHIVE_ANSWER_MS * CLOCK_MS)
+			return -1;
+	}
+}
+
+/* Serve one C-GET or C-MOVE until its final answer. */
 static int
 serve(struct transfer *t, struct assoc *a, uint16_t message_id,
     struct err *e)
 {
+	unsigned before = atomic_load(&t->ticket->n_here);
 	for (;;) {
 		struct dimse d;
 		uint8_t context = 0;
-		int rc = assoc_receive(a, ARCHIVE_ANSWER_MS, &d, &context, e);
-		if (rc < 0 && e->code == ERR_TIMEOUT && assoc_is_open(a)) {
-			int64_t still = clock_uptime_ns() -
-			    atomic_load(&t->ticket->moved_ns);
-			if (still < ARCHIVE_ANSWER_MS * CLOCK_MS)
-				continue;
-		}
-		if (rc == 0)
-			return err_set(e, ERR_NET, 0,
-			    "it left in the middle of a retrieval");
-		if (rc < 0)
+		if (receive(t, a, &d, &context, e) != 0 ||
+		    may_go_on(t, e) != 0)
 			return -1;
-		if (atomic_load(t->cancelled))
-			return err_set(e, ERR_CANCELLED, 0, "told to stop");
-		if (atomic_load(&t->ticket->n_refused) > REFUSED_MAX)
-			return err_set(e, ERR_PEER, 0,
-			    "it keeps sending what was not asked for");
-		if (clock_uptime_ns() - atomic_load(&t->ticket->moved_ns) >
-		    STILL_MAX_NS)
-			return err_set(e, ERR_TIMEOUT, 0,
-			    "nothing that was asked for came for 10 minutes");
 		if (d.command == DIMSE_C_STORE_RQ && d.has_data) {
 			if (take_object(t, a, &d, context, e) != 0)
 				return -1;
@@ -171,34 +232,39 @@ serve(struct transfer *t, struct assoc *a, uint16_t message_id,
 			    dimse_command_name(d.command));
 		if (!dimse_is_pending(d.status))
 			return take_final(t, a, &d, e);
+		if (d.command == DIMSE_C_MOVE_RSP) {
+			t->n_came = atomic_load(&t->ticket->n_here) - before;
+			lane_judge(t);
+		}
 	}
 }
 
-/* All requests of one association: the study, or series by series. */
+/* A lane ends after its chunk when others wait for its place. */
+static bool
+makes_place(const struct transfer *t)
+{
+	return t->lane > 0 && t->f != NULL &&
+	    atomic_load(&t->f->makes_place);
+}
+
+/* All requests of one association: the study, or chunk by chunk. */
 static int
 retrieve_on(struct transfer *t, struct assoc *a, uint8_t context,
     struct dimse *rq, struct err *e)
 {
-	unsigned from = 0;
 	struct attrs keys;
-	while (transfer_next(t, &from, &keys) == 1) {
+	while (!makes_place(t) && transfer_next(t, &keys) == 1) {
 		rq->message_id++;
 		int rc = ask(a, context, rq, &keys, e);
 		attrs_done(&keys);
 		if (rc == 0)
 			rc = serve(t, a, rq->message_id, e);
+		if (rc == 0)
+			rc = may_go_on(t, e);
 		if (rc != 0)
 			return -1;
-		if (atomic_load(&t->ticket->full))
-			return err_set(e, ERR_FULL, 0, "no room for more");
 	}
 	return 0;
-}
-
-static bool
-is_whole(const struct transfer *t)
-{
-	return atomic_load(&t->ticket->n_here) == t->ticket->n_lines;
 }
 
 /* The classes that the archive named for what is missing; none when it left
@@ -211,7 +277,7 @@ known_classes(struct transfer *t, const char *ret[64])
 	for (unsigned i = 0; i < t->ticket->n_lines && n < 64; i++) {
 		const struct ticket_line *l = &t->ticket->lines[i];
 		unsigned k = 0;
-		if (l->here)
+		if (!ticket_is_free(t->ticket, l))
 			continue;
 		if (l->class_uid[0] == '\0') {
 			n = 0;
@@ -226,44 +292,41 @@ known_classes(struct transfer *t, const char *ret[64])
 	return n;
 }
 
-int
-transfer_get(struct transfer *t, struct err *e)
+/* One association's C-GETs with the proposals of ${round}: 0; -1; 1 when there
+ * are no more rounds. */
+static int
+get_round(struct transfer *t, unsigned round, struct err *e)
 {
 	const char *known[64];
 	struct assoc_proposal p[PDU_CONTEXTS_MAX];
 	unsigned n_known = known_classes(t, known);
-	for (unsigned round = 0; !is_whole(t); round++) {
-		unsigned n = classes_round(known, n_known, t->modalities,
-		    round, p + 1);
-		if (n == 0)
-			return 0;
-		p[0] = (struct assoc_proposal){CLASS_STUDY_GET,
-		    SYNTAX_IMPLICIT_LE, false};
-		struct assoc_ask ask_for = {.host = t->ar->host,
-		    .port = t->ar->port, .calling = t->ae_title,
-		    .called = t->ar->ae_title, .proposals = p,
-		    .n_proposals = n + 1, .stop = t->stop};
-		struct assoc *a = NULL;
-		if (assoc_request(&a, &ask_for, e) != 0)
-			return -1;
-		struct dimse rq = {.command = DIMSE_C_GET_RQ,
-		    .has_data = true};
-		(void)str_copy(rq.class_uid, UID_SIZE, CLASS_STUDY_GET);
-		uint8_t id = assoc_find(a, CLASS_STUDY_GET, NULL);
-		int rc = id != 0 ? retrieve_on(t, a, id, &rq, e) :
-		    err_set(e, ERR_PEER, 0, "it does not accept C-GET");
-		if (rc == 0)
-			assoc_release(&a);
-		else
-			assoc_abort(&a);
-		if (rc != 0)
-			return -1;
-	}
-	return 0;
+	unsigned n = classes_round(known, n_known, t->modalities, round,
+	    p + 1);
+	if (n == 0)
+		return 1;
+	p[0] = (struct assoc_proposal){CLASS_STUDY_GET, SYNTAX_IMPLICIT_LE,
+	    false};
+	struct assoc_ask ask_for = {.host = t->ar->host, .port = t->ar->port,
+	    .calling = t->ae_title, .called = t->ar->ae_title,
+	    .proposals = p, .n_proposals = n + 1, .stop = t->stop};
+	struct assoc *a = NULL;
+	if (assoc_request(&a, &ask_for, e) != 0)
+		return -1;
+	struct dimse rq = {.command = DIMSE_C_GET_RQ, .has_data = true};
+	(void)str_copy(rq.class_uid, UID_SIZE, CLASS_STUDY_GET);
+	uint8_t id = assoc_find(a, CLASS_STUDY_GET, NULL);
+	int rc = id != 0 ? retrieve_on(t, a, id, &rq, e) :
+	    err_set(e, ERR_PEER, 0, "it does not accept C-GET");
+	if (rc == 0)
+		assoc_release(&a);
+	else
+		assoc_abort(&a);
+	return rc;
 }
 
-int
-transfer_move(struct transfer *t, struct err *e)
+/* One association's C-MOVEs. */
+static int
+move_once(struct transfer *t, struct err *e)
 {
 	struct archive_link *l = NULL;
 	if (archive_open(&l, t->ar, t->ae_title, ARCHIVE_MOVE, t->stop,
@@ -278,4 +341,63 @@ transfer_move(struct transfer *t, struct err *e)
 	    err_set(e, ERR_PEER, 0, "it does not accept C-MOVE");
 	archive_close(&l, rc == 0);
 	return rc;
+}
+
+/* The fetch's own share is over with ${rc}: wait for the lanes, which go on
+ * with what it leaves. 1 = they left something that can be asked for again,
+ * in the same way; 0 = not; -1 = the fetch's own failed, and they did not
+ * make up for it. */
+static int
+join_lanes(struct transfer *t, int rc)
+{
+	struct tickets *all = &t->in->tickets;
+	if (rc < 0) /* it is theirs now */
+		ticket_give_back(all, t->ticket, 1);
+	if (t->f != NULL)
+		atomic_store(&t->f->wants_lanes, false);
+	ticket_await(all, t->ticket);
+	t->lanes = 1;
+	bool left = ticket_count_free(all, t->ticket) > 0;
+	return !left ? 0 : rc < 0 ? -1 : 1;
+}
+
+int
+transfer_get(struct transfer *t, struct err *e)
+{
+	struct tickets *all = &t->in->tickets;
+	unsigned round = 0;
+	while (ticket_count_free(all, t->ticket) > 0) {
+		int rc = get_round(t, round, e);
+		if (rc > 0)
+			return 0;
+		rc = join_lanes(t, rc);
+		if (rc < 0)
+			return -1;
+		if (rc > 0)
+			continue;
+		ticket_give_back(all, t->ticket, 0);
+		round++;
+	}
+	return 0;
+}
+
+int
+transfer_move(struct transfer *t, struct err *e)
+{
+	int rc = 1;
+	while (rc > 0)
+		rc = join_lanes(t, move_once(t, e));
+	return rc;
+}
+
+int
+transfer_share(struct transfer *t, struct err *e)
+{
+	struct tickets *all = &t->in->tickets;
+	if (ticket_count_free(all, t->ticket) == 0)
+		return 0; /* it came too late */
+	int rc = t->ticket->by_move ? move_once(t, e) : get_round(t, 0, e);
+	if (rc < 0)
+		ticket_give_back(all, t->ticket, (uint8_t)(t->lane + 1));
+	return rc < 0 ? -1 : 0;
 }

@@ -36,6 +36,9 @@ put_progress(json_t *o, const struct web_desk *d, const struct board_study *s)
 	put_int(o, "bytes", s == NULL ? 0 : (int64_t)s->bytes);
 	put_int(o, "tries", s == NULL ? 0 : s->tries);
 	put_time(o, "next_try", d->zone, s == NULL ? 0 : s->next_try_utc);
+	put_int(o, "to_go", s == NULL ? 0 : (int64_t)s->to_go);
+	put_time(o, "done", d->zone, s == NULL ? 0 : s->done_utc);
+	put_time(o, "checked", d->zone, s == NULL ? 0 : s->checked_utc);
 }
 
 /* How far the viewer that wants pushes has it; null when none wants any, or
@@ -118,6 +121,10 @@ listing_case(const struct web_desk *d, const struct board_case *c)
 	put_bool(o, "gone", c->gone);
 	put_str(o, "feed", c->feed);
 	put_time(o, "answered", d->zone, c->answered_utc);
+	put_int(o, "to_go", (int64_t)c->to_go);
+	put_time(o, "done", d->zone, c->done_utc);
+	put_bool(o, "late", c->late);
+	put_str(o, "room_reason", c->room_reason);
 	for (unsigned i = 0; i < c->n_wants; i++)
 		if (c->wants[i].kind != WANT_NO)
 			put_item(studies, wanted_of(d, &c->wants[i]));
@@ -252,6 +259,7 @@ listing_why_case(const struct web_desk *d, const char *id)
 	put_bool(o, "ours", c->ours);
 	put_time(o, "answered", d->zone, c->answered_utc);
 	put_str(o, "ask_reason", c->ask_reason);
+	put_str(o, "room_reason", c->room_reason);
 	for (unsigned i = 0; i < c->n_wants; i++) {
 		const struct board_want *w = &c->wants[i];
 		const struct board_study *s =

@@ -64,12 +64,15 @@ static void
 add_cases(const struct web_desk *d, struct buf *b)
 {
 	unsigned count[READINESS_FAILED + 1] = {0};
-	int64_t now = clock_utc_s(), next = 0, unready = 0;
+	int64_t now = clock_utc_s(), next = 0, unready = 0, late = 0;
+	int64_t no_room = 0;
 	for (unsigned i = 0; i < board_n_cases(d->board); i++) {
 		const struct board_case *c = board_case_at(d->board, i);
 		if (!board_case_is_current(c, now, d->horizon_s))
 			continue;
 		count[c->readiness]++;
+		late += c->late;
+		no_room += c->room_reason[0] != '\0';
 		bool well = c->readiness == READINESS_READY ||
 		    c->readiness == READINESS_NONE;
 		if (next == 0 && c->file.start_utc >= now)
@@ -81,6 +84,11 @@ add_cases(const struct web_desk *d, struct buf *b)
 	for (unsigned r = 0; r <= READINESS_FAILED; r++)
 		add_row(b, "cases", "readiness",
 		    readiness_name((enum readiness)r), count[r]);
+	add_gauge(b, "cases_late",
+	    "cases that will not be ready at their start at this rate", late);
+	add_gauge(b, "cases_without_room",
+	    "cases that want more than fits beside the sooner ones",
+	    no_room);
 	add_gauge(b, "next_case_start_seconds",
 	    "start of the next case, Unix time, 0 = none", next);
 	add_gauge(b, "unready_case_start_seconds",

@@ -251,6 +251,19 @@ post_verify(const struct web_desk *d, const struct web_ask *ask,
 	answer_outcome(d, ask, &o, a);
 }
 
+static void
+post_wipe(const struct web_desk *d, const struct web_ask *ask,
+    struct web_answer *a) /* route_fn */
+{
+	struct web_outcome o = {0};
+	if (!ask->confirmed) {
+		route_error(a, 400, "query: want confirm=yes");
+		return;
+	}
+	d->ports->wipe(d->ports->ctx, ask->force, &o);
+	answer_outcome(d, ask, &o, a);
+}
+
 static const struct route {
 	enum web_method method;
 	const char *path; /* one that ends in '/' and is longer than "/" is
@@ -274,6 +287,7 @@ static const struct route {
 	{WEB_POST, "/api/unpin", post_pin},
 	{WEB_POST, "/api/evict", post_evict},
 	{WEB_POST, "/api/verify", post_verify},
+	{WEB_POST, "/api/wipe", post_wipe},
 };
 
 static bool

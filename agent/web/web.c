@@ -302,14 +302,17 @@ request_new(struct web *w, struct MHD_Connection *conn, const char *url,
 static void
 read_query(struct request *rq)
 {
-	const char *const kind[] = {"case", "study", "all"};
-	const char *value[3];
-	for (size_t i = 0; i < 3; i++)
+	const char *const kind[] = {"case", "study", "all", "confirm",
+	    "force"};
+	const char *value[5];
+	for (size_t i = 0; i < 5; i++)
 		value[i] = MHD_lookup_connection_value(rq->conn,
 		    MHD_GET_ARGUMENT_KIND, kind[i]);
 	route_set_case(&rq->ask, value[0]);
 	route_set_study(&rq->ask, value[1]);
 	rq->ask.all = value[2] != NULL && !str_eq(value[2], "0");
+	rq->ask.confirmed = value[3] != NULL && str_eq(value[3], "yes");
+	rq->ask.force = value[4] != NULL && str_eq(value[4], "yes");
 }
 
 /* Whether a page at ${origin} may ask; notes the one that is let in by

@@ -42,6 +42,8 @@ struct web_ask {
 	char case_id[CASE_ID_SIZE]; /* "" when it cannot be one */
 	char study_uid[UID_SIZE]; /* the same */
 	bool all; /* other rooms and other days too */
+	bool confirmed; /* confirm=yes: it is meant */
+	bool force; /* viewers that read are no matter */
 };
 
 struct web_answer {

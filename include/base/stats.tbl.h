@@ -8,6 +8,8 @@
 	    "objects received, verified and kept") \
 	X(C, OBJECTS_REFUSED, "objects_refused", \
 	    "objects refused: nobody asked for them, or their UIDs lie") \
+	X(C, OBJECTS_CONFLICT, "objects_conflict", \
+	    "objects that came with other bytes than were here: both withdrawn") \
 	X(C, BYTES_FETCHED, "bytes_fetched", \
 	    "data set bytes received from archives") \
 	X(C, OBJECTS_SERVED, "objects_served", "objects sent to viewers") \

@@ -29,6 +29,7 @@ struct cache_config {
 	                     * emptied in the background down to low */
 	uint64_t scrub; /* bytes/s that the scrub may read, 0 = no scrub */
 	int64_t retention_s; /* unused and unwanted longer: evicted */
+	int64_t horizon_s; /* cases that start within it count */
 };
 
 struct cache_ports {
@@ -48,10 +49,19 @@ struct cache *cache_start(struct loop *l, const struct cache_config *c,
 void cache_stop(struct cache **pp);
 
 /* Make room for ${bytes} more: evicts in the background, accounts at once.
- * Studies whose cases start after ${before_utc} give way last. False with
- * words when it cannot be. */
+ * Studies whose cases start after ${before_utc} give way last; INT64_MAX: for
+ * no case, and none gives way. False with words when it cannot be. */
 bool cache_make_room(struct cache *c, uint64_t bytes, int64_t before_utc,
     char *why, size_t size);
+/* The board was settled: mark what does not fit (room_pins), log each case of
+ * which that is new, and trim. */
+void cache_look(struct cache *c);
+/* Above the high water mark: evict in the background what no case needs until
+ * the low one is reached. Not in the first minute: the theatre lists are not
+ * read yet. Cheap when there is nothing to do. */
+void cache_trim(struct cache *c);
+/* The clock was set: nothing is evicted for its age for an hour. */
+void cache_clock_stepped(struct cache *c);
 /* Whether a study is on its way out. */
 bool cache_is_leaving(struct cache *c, const char *study_uid);
 
@@ -60,6 +70,13 @@ int cache_keep(struct cache *c, const char *study_uid, bool keep, char *text,
     size_t size);
 int cache_evict(struct cache *c, const char *study_uid, char *text,
     size_t size);
+/* Whether a viewer is reading anything just now. */
+bool cache_is_read(struct cache *c);
+/* Remove every object, every row and the wants of all cases, also those on
+ * the board: nothing of a patient stays in the folder. Only when nothing
+ * fetches any more. 202 it goes on, ask again; 200 it is done, and the cache
+ * takes nothing more; 500 it failed, ask again to try again. */
+int cache_wipe(struct cache *c, char *text, size_t size);
 /* Check every object's digest in the background. */
 int cache_verify(struct cache *c, char *text, size_t size);
 

@@ -101,6 +101,10 @@ void index_drop_study(struct index *ix, const char *study_uid);
 void index_put_wants(struct index *ix, const char *case_id,
     struct index_blob wants);
 
+/* [worker] Remove every row, those of wants too, and every trace of them in
+ * the file, its log and in files set aside as damaged. One at a time. */
+int index_wipe(struct index *ix, struct err *e);
+
 /* [worker] Wait until everything queued before is committed; the error, if
  * any of it failed. */
 int index_flush(struct index *ix, struct err *e);

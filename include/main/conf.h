@@ -78,6 +78,7 @@ struct conf {
 	struct limit_values limits; /* [limits], and some of [node] */
 	struct window window;
 	int64_t urgent_s, horizon_s;
+	int64_t spread_s; /* of bulk work after a start or a wake */
 	uint64_t bandwidth; /* bytes/s of all archives together, 0 = any */
 	bool strict_identity;
 	struct conf_endpoint web;
@@ -89,13 +90,16 @@ struct conf {
 	struct conf_schedule schedules[CONF_SECTIONS_MAX];
 	unsigned n_schedules;
 	struct conf_relevance relevance[RELEVANCE_RULES_MAX];
-	unsigned n_relevance; /* at least 1: the default rule */
+	unsigned n_relevance; /* none in the file: the two default rules */
 };
 
 /* Read ${path}. Every fault is written to ${out} as
  * "file:line: key: want X, have 'Y'"; so are warnings ("file:line: key:
  * warning: ..."). Returns NULL when there was a fault. */
 struct conf *conf_read(const char *path, FILE *out);
+/* What a file with nothing in it would mean, were that allowed: for its
+ * rules. */
+struct conf *conf_default(FILE *out);
 void conf_free(struct conf **pp);
 /* Write the documented default configuration (conf/understudy.conf). */
 void conf_dump(FILE *out);

@@ -28,7 +28,9 @@
 	    rule.name, "cardiac-mr", \
 	    "Which earlier studies a case needs; one section a rule, and a " \
 	    "study that any rule wants is fetched. Without such a section " \
-	    "there is one rule with these defaults.") \
+	    "there are two: cardiac-mr with these defaults, and congenital " \
+	    "for the operations of congenital heart disease, which takes " \
+	    "the six newest however old they are.") \
 	X(SINGLE, PREFETCH, "prefetch", "When studies are fetched.") \
 	X(SINGLE, WEB, "web", \
 	    "The page, the API and /metrics. Whoever reaches this port may " \
@@ -206,6 +208,11 @@
 	K(PREFETCH, "horizon", duration, conf, horizon_s, 60, CONF_YEAR_S, \
 	    "48 h", "", "a time from 60 s to 366 d", \
 	    "Cases further ahead are left for later.") \
+	K(PREFETCH, "spread", duration, conf, spread_s, 0, 600, "30 s", \
+	    "", "a time from 0 s to 10 min", \
+	    "After a start or a wake bulk work begins at a random moment " \
+	    "within this, so that agents which wake together do not reach " \
+	    "the archive together; an urgent case does not wait.") \
 	K(PREFETCH, "bandwidth", rate, conf, bandwidth, 0, 0, "", \
 	    "800 Mbit/s", "a rate as in 800 Mbit/s", \
 	    "The most that bulk fetching may take from all archives " \

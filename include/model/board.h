@@ -54,6 +54,9 @@ struct board_study {
 	unsigned tries; /* failures in a row */
 	int64_t checked_utc; /* its list was last compared with the archive's;
 	                      * 0 = not since the start */
+	bool checking; /* ready, and being compared again just now */
+	unsigned conflicts; /* retrievals in a row that met two versions of
+	                     * one object; prefetch counts */
 	uint64_t archives; /* that list it, a bit for each position in the
 	                    * configuration; 0 = not known */
 	unsigned listed; /* instances, as the archive's answer for the study
@@ -69,6 +72,11 @@ struct board_study {
 	bool kept; /* pinned by a person */
 	int64_t last_used_utc;
 	uint64_t used; /* rises with each use; the order of LRU */
+	bool no_room; /* it does not fit beside the studies of sooner cases:
+	               * not fetched, and the first of the pinned to go */
+	uint64_t room_said; /* what its reason was made of, while no_room */
+	uint64_t object_bytes; /* the mean, once a good part of it was here;
+	                        * outlives an eviction; 0 = not known */
 	/* written by node */
 	enum push_state push;
 	unsigned in_viewer; /* instances that the viewer's listener says it
@@ -77,6 +85,7 @@ struct board_study {
 	/* derived by board_settle */
 	unsigned n_cases; /* current cases that want it: pinned when > 0 */
 	int64_t deadline_utc; /* earliest start of those, 0 = none */
+	unsigned slot; /* the board's own: a number of its, for its life */
 };
 
 enum want_kind {

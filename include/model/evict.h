@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * evict: which study goes when room is needed. Pure.
+ * evict: in which order studies go when room is needed. Pure.
  */
 #ifndef MODEL_EVICT_H
 #define MODEL_EVICT_H
@@ -12,16 +12,27 @@
 
 typedef bool evict_in_use_fn(void *ctx, const char *study_uid);
 
-/* The study to evict next: holds bytes, no case wants it, nobody keeps it,
- * not in use, not being fetched; the least recently used of those. NULL when
- * there is none. A linear walk: 20,000 studies take well under 1 ms. */
-struct board_study *evict_victim(const struct board *b,
-    evict_in_use_fn *in_use, void *ctx);
+/* for whom room is needed */
+enum evict_for {
+	EVICT_FOR_ANY, /* nothing that a case needs gives way */
+	EVICT_FOR_CASE, /* what starts later gives way, and what does not fit
+	                 * beside the sooner cases (no_room) before it */
+};
 
-/* When pins alone do not fit: the study whose earliest case is furthest
- * away, provided it starts later than ${before_utc} (the case that needs the
- * room). NULL when there is none. */
-struct board_study *evict_furthest(const struct board *b, int64_t before_utc,
-    evict_in_use_fn *in_use, void *ctx);
+struct evict_ask {
+	enum evict_for who;
+	int64_t before_utc; /* EVICT_FOR_CASE: its start */
+	evict_in_use_fn *in_use; /* NULL: nothing is */
+	void *ctx;
+};
+
+/* Fill ${ret} with an array (mem_free it) of all that may go, the first to go
+ * first: what no case needs, least recently used first (the sequence of use
+ * decides, not the clock); then, for a case, the others by their earliest
+ * case, the furthest first. Never there: what holds no bytes, is being
+ * fetched or checked, is in use, or that a person keeps. Returns how many;
+ * 20,000 studies take some milliseconds. */
+unsigned evict_list(const struct board *b, const struct evict_ask *ask,
+    struct board_study ***ret);
 
 #endif

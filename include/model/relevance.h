@@ -27,7 +27,8 @@ struct relevance_rule {
 	const struct pattern *procedure; /* NULL = every case; else the case's
 	                                  * procedure or code must match */
 	unsigned newest; /* the n newest matching ones ... */
-	unsigned within_months; /* ... and all that are not older */
+	unsigned within_months; /* ... and all that are not older; 0 = none
+	                         * for its age alone */
 };
 
 /* The patterns that a rule has when the configuration gives none: cardiac
@@ -36,6 +37,12 @@ struct relevance_rule {
  * joint, brain with a cardiac device, ...). */
 extern const char relevance_default_match[];
 extern const char relevance_default_exclude[];
+
+/* The second default rule: operations of congenital heart disease, in the
+ * same languages, with codes of ICD-10 (Q20 to Q26) and OPCS-4. Its priors
+ * count however old they are. */
+extern const char relevance_congenital_procedure[];
+#define RELEVANCE_CONGENITAL_NEWEST 6
 
 struct relevance_series {
 	const char *modality, *description, *protocol, *body_part;

@@ -52,6 +52,8 @@ struct prefetch_config {
 	const char *theatre; /* comma list of our rooms' names */
 	const struct zone *zone;
 	struct plan_rules plan;
+	int64_t spread_s; /* after a start or a wake bulk work begins at a
+	                   * random moment within this */
 	uint64_t bandwidth; /* of all archives together, 0 = any */
 	bool strict_identity; /* hold what only the identifier supports */
 	bool read_through; /* of two associations or more to an archive,
@@ -68,6 +70,9 @@ struct prefetch_ports {
 	 * ${before_utc}; false with words when it cannot be. */
 	bool (*make_room)(void *ctx, uint64_t bytes, int64_t before_utc,
 	    char *why, size_t size);
+	/* [loop] The board was settled, the plan comes next: what has no room
+	 * is marked so (NULL: nothing is). */
+	void (*settled)(void *ctx);
 	/* [loop] Whether the study may be fetched now (not being evicted). */
 	bool (*may_fetch)(void *ctx, const char *study_uid);
 	/* [loop] A study has become ready. */
@@ -90,6 +95,9 @@ void prefetch_stop(struct prefetch **pp);
 
 /* The board's cases or the clock changed: settle, plan, begin what is due. */
 void prefetch_look(struct prefetch *p);
+/* The machine slept for ${asleep_ms} (0: only its clock was set): what was
+ * under way is cut and goes on, bulk work after a random pause. */
+void prefetch_gap(struct prefetch *p, int64_t asleep_ms);
 /* A person asks: try this case, or this study, at once, whatever the window
  * and the back-off say. False when it is not known, or not ours. */
 bool prefetch_case_now(struct prefetch *p, const char *case_id);

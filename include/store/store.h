@@ -137,6 +137,12 @@ int store_sweep(struct store *s, store_known_fn *known, void *ctx,
 
 /* Bytes free for us on the volume, 64 bit. */
 int store_free_bytes(struct store *s, uint64_t *ret, struct err *e);
+/* Files that it can take still; UINT64_MAX where they are not counted. */
+int store_free_files(struct store *s, uint64_t *ret, struct err *e);
+/* Remove every object and what is being written; the marker stays. Nothing
+ * may be written meanwhile; who reads an object keeps what he has open.
+ * ${ret_removed} gets how many. [worker] */
+int store_wipe(struct store *s, unsigned *ret_removed, struct err *e);
 
 /* Quota, in bytes of data sets: store_write fails with ERR_FULL once held
  * bytes (told by the caller, kept current by commit and remove here) plus

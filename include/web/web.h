@@ -89,6 +89,9 @@ struct web_ports {
 	void (*look)(void *ctx, struct web_outcome *ret);
 	/* check every object's digest; runs on, the answer is 202 */
 	void (*verify)(void *ctx, struct web_outcome *ret);
+	/* remove all that is of a patient; 409 while a viewer reads, unless
+	 * ${force}; 202 it goes on: ask again; 200 done, 500 failed */
+	void (*wipe)(void *ctx, bool force, struct web_outcome *ret);
 };
 
 struct web_config {

@@ -112,7 +112,7 @@ def often():
     time.sleep(0.3)
     grown = rss_kib() - before
     print(f"  20,000 associations: {grown:+d} KiB resident")
-    if grown > 1024:
+    if grown > 1024 * hostile.SLACK:
         complain(f"L03: {grown} KiB more")
     if descriptors() > files + 4:  # what the agent itself asks comes and goes
         complain(f"L03: {files} descriptors, now {descriptors()}")

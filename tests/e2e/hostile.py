@@ -478,6 +478,8 @@ def where():
     return 0
 
 
+# a sanitizer remembers more than the agent does
+SLACK = int(os.environ.get("MEMORY_SLACK", "1"))
 GROUPS = {f.__name__: f for f in (others, lengths, requests, pdvs, dimse,
                                   identifiers, late, access)}
 
@@ -502,7 +504,7 @@ def main(groups):
         if took > 1:
             complain(f"after {name}: a C-ECHO took {took:.2f} s")
         grown = rss_kib() - before
-        if grown > A.grow:
+        if grown > A.grow * SLACK:
             complain(f"after {name}: {grown} KiB more")
         print(f"  {name}: {time.monotonic() - from_:.1f} s, {grown:+d} KiB")
     return 1 if bad else 0

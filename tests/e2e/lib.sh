@@ -171,6 +171,7 @@ listen = 127.0.0.1:$WEB_PORT
 ${WEB_KEYS:-}
 [prefetch]
 window = 00:00-24:00
+spread = ${SPREAD:-0 s}
 ${PREFETCH:-}
 [viewer "osirix"]
 ae_title = OSIRIX

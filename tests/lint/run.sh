@@ -12,7 +12,8 @@ log=$(mktemp "${TMPDIR:-/tmp}/us.XXXXXX")
 trap 'rm -f "$log"' EXIT
 export UNDERSTUDY_DATA="${UNDERSTUDY_DATA:-../shared/data}"
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=1
+export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/lint/tsan.supp"
+case $B in *tsan*) export MEMORY_SLACK=8 ;; esac
 # freed memory goes back soon: some tests watch how much the agent holds
 export ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=16
 export B

@@ -129,13 +129,13 @@ test_conf_least_file_has_the_documented_defaults(void **state)
 }
 
 static void
-test_conf_without_relevance_has_the_cardiac_rule(void **state)
+test_conf_without_relevance_has_the_two_default_rules(void **state)
 {
 	struct fixture *f = *state;
 
 	read_text(f, LEAST PEERS);
 
-	assert_int_equal(f->c->n_relevance, 1);
+	assert_int_equal(f->c->n_relevance, 2);
 	const struct relevance_rule *r = &f->c->relevance[0].rule;
 	assert_string_equal(r->name, "cardiac-mr");
 	assert_string_equal(r->modality, "MR");
@@ -145,6 +145,13 @@ test_conf_without_relevance_has_the_cardiac_rule(void **state)
 	assert_int_equal(pattern_find(r->match, "KNEE", NULL, 0), 0);
 	assert_non_null(r->exclude);
 	assert_null(r->procedure);
+	r = &f->c->relevance[1].rule;
+	assert_string_equal(r->name, "congenital");
+	assert_int_equal(r->newest, 6);
+	assert_int_equal(r->within_months, 0);
+	assert_int_equal(pattern_find(r->match, "CARDIAC MR", NULL, 0), 1);
+	assert_int_equal(pattern_find(r->procedure, "Fontan", NULL, 0), 1);
+	assert_int_equal(pattern_find(r->procedure, "CABG", NULL, 0), 0);
 }
 
 static void
@@ -566,7 +573,7 @@ main(void)
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_conf_least_file_has_the_documented_defaults),
-		T(test_conf_without_relevance_has_the_cardiac_rule),
+		T(test_conf_without_relevance_has_the_two_default_rules),
 		T(test_conf_every_kind_of_value_is_read),
 		T(test_conf_archives_are_by_rank),
 		T(test_conf_long_value_is_read_whole),

@@ -69,6 +69,19 @@ test_conf_dump_every_key_is_in_the_manual(void **state)
 	}
 }
 
+static void
+test_conf_default_has_the_rules_of_a_file_without_any(void **state)
+{
+	(void)state; /* nothing is shared */
+
+	struct conf *c = conf_default(stderr);
+
+	assert_non_null(c);
+	assert_int_equal(c->n_relevance, 2);
+	assert_string_equal(c->relevance[1].rule.name, "congenital");
+	conf_free(&c);
+}
+
 int
 main(void)
 {
@@ -76,6 +89,8 @@ main(void)
 		cmocka_unit_test(
 		    test_conf_dump_is_the_shipped_file_and_the_readme),
 		cmocka_unit_test(test_conf_dump_every_key_is_in_the_manual),
+		cmocka_unit_test(
+		    test_conf_default_has_the_rules_of_a_file_without_any),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

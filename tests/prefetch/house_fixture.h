@@ -26,6 +26,7 @@ struct house {
 	int64_t before_utc;
 	bool no_room;
 	enum archive_state wants_state; /* of all archives: the loop ends */
+	bool wants_idle; /* the loop ends when nothing is under way */
 	/* of the viewer's thread, until it has been joined */
 	void (*view)(struct house *h);
 	atomic_bool viewed;
@@ -79,6 +80,8 @@ house_changed(void *ctx) /* prefetch_ports.changed */
 {
 	struct house *h = ctx;
 	if (h->wants_state != ARCHIVE_UNKNOWN && house_is(h, h->wants_state))
+		loop_stop(h->loop);
+	if (h->wants_idle && prefetch_active(h->p) == 0)
 		loop_stop(h->loop);
 }
 

@@ -37,6 +37,7 @@ struct small_archive {
 	bool is_empty;
 	/* any thread */
 	atomic_bool is_silent; /* takes connections, says nothing */
+	atomic_uint hides; /* objects that it has not, a bit each */
 	/* shared, under lock */
 	struct lock lock;
 	struct cond moved;
@@ -204,7 +205,7 @@ line_find(struct line *l, const struct dimse *rq, uint8_t context,
 		const char *entity = str_eq(level, "IMAGE") ?
 		    archive_uid(i, uid) : str_eq(level, "SERIES") ?
 		    SERIES_OF(i) : STUDY;
-		if (s->is_empty ||
+		if (s->is_empty || (atomic_load(&s->hides) >> i & 1) != 0 ||
 		    !is_in(attrs_value(keys, TAG_STUDY_UID), STUDY) ||
 		    !is_in(attrs_value(keys, TAG_SERIES_UID), SERIES_OF(i)) ||
 		    (id[0] != '\0' && !str_eq(id, s->patient_id)) ||
@@ -249,7 +250,8 @@ line_get(struct line *l, const struct dimse *rq, uint8_t context,
 		struct object o = good;
 		o.instance_uid = archive_uid(i, uid);
 		o.series_uid = SERIES_OF(i);
-		if (!is_in(wanted, uid))
+		if (!is_in(wanted, uid) ||
+		    (atomic_load(&l->archive->hides) >> i & 1) != 0)
 			continue;
 		if (!archive_may_send(l->archive, i))
 			return false;

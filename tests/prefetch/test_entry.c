@@ -91,6 +91,7 @@ keep(struct fixture *f)
 	assert_int_equal(store_write(w, f->set.p, f->set.len, &f->e), 0);
 	if (entry_read(&en, w, ELE, &f->e) != 0)
 		fail_msg("%s", f->e.msg);
+	entry_describe(&en, ELE);
 	assert_string_equal(attrs_value(&en.as, TAG_MODALITY), "MR");
 	assert_int_equal(store_commit(&w, "1.2", "1.2.3", "1.2.3.4", &so,
 	    &f->e), 0);

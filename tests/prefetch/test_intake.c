@@ -282,7 +282,7 @@ test_intake_repeated_object_counts_once(void **state)
 }
 
 static void
-test_intake_other_content_under_the_same_uids_keeps_the_first(void **state)
+test_intake_other_content_under_the_same_uids_withdraws_both(void **state)
 {
 	struct fixture *f = *state;
 	struct object o = good;
@@ -294,7 +294,11 @@ test_intake_other_content_under_the_same_uids_keeps_the_first(void **state)
 
 	assert_int_equal(f->peer.statuses[0], DIMSE_SUCCESS);
 	assert_int_equal(f->peer.statuses[1], DIMSE_UNABLE);
-	assert_kept(f, &f->sets[0]);
+	assert_int_equal(files(f), 0);
+	assert_int_equal(rows_of(f).n, 0);
+	assert_false(f->lines[0].here); /* fetched again */
+	assert_int_equal(atomic_load(&f->k.n_here), 0);
+	assert_int_equal(atomic_load(&f->k.n_conflicts), 1);
 	assert_int_equal(atomic_load(&f->k.n_refused), 1);
 }
 
@@ -354,7 +358,7 @@ main(void)
 	    TEST(test_intake_archive_that_hangs_up_leaves_nothing_behind),
 	    TEST(test_intake_damaged_deflate_is_refused),
 	    TEST(test_intake_repeated_object_counts_once),
-	    TEST(test_intake_other_content_under_the_same_uids_keeps_the_first),
+	    TEST(test_intake_other_content_under_the_same_uids_withdraws_both),
 	    TEST(test_intake_header_of_any_length_before_the_uids_is_read),
 	    TEST(test_intake_rows_are_ordered_by_the_numbers_of_the_data_set),
 	};

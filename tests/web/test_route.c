@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -89,6 +90,38 @@ test_route_each_path_has_its_answer(void **state)
 }
 
 static void
+count_wipe(void *ctx, bool force, struct web_outcome *ret)
+{
+	(void)snprintf(ctx, 20, "wipe%s", force ? " force" : "");
+	*ret = (struct web_outcome){202, "wiping"};
+}
+
+static void
+test_route_wipe_wants_to_be_meant(void **state)
+{
+	struct world *w = *state;
+	char called[20] = "";
+	struct web_ports ports = *w->desk.ports;
+	struct web_ask a = {.method = WEB_POST, .path = "/api/wipe"};
+	struct web_desk desk = w->desk;
+	ports.wipe = count_wipe;
+	ports.ctx = called;
+	desk.ports = &ports;
+
+	route_answer(&desk, &a, &w->answer);
+	assert_int_equal(w->answer.status, 400);
+	assert_string_equal(called, "");
+	a.confirmed = true;
+	buf_clear(&w->answer.body);
+	route_answer(&desk, &a, &w->answer);
+	assert_int_equal(w->answer.status, 202);
+	assert_string_equal(called, "wipe");
+	a.force = true;
+	route_answer(&desk, &a, &w->answer);
+	assert_string_equal(called, "wipe force");
+}
+
+static void
 test_route_error_is_json_with_words(void **state)
 {
 	struct world *w = *state;
@@ -163,6 +196,7 @@ main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_route_each_path_has_its_answer),
+	    TEST(test_route_wipe_wants_to_be_meant),
 	    TEST(test_route_error_is_json_with_words),
 	    TEST(test_route_post_answers_with_the_object_as_it_is),
 	    TEST(test_route_port_that_refuses_is_an_error),
