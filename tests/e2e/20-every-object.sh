@@ -1,8 +1,8 @@
 #!/bin/sh
 # Goal of this test:
 # - every object of the real files, in every transfer syntax and class, comes
-#   through the agent by C-GET and by C-MOVE as it lies in the archive: same
-#   syntax, same bytes;
+#   through the agent as it lies in the archive: same syntax, same bytes; from
+#   the archive by C-GET and by C-MOVE, to the viewer by both as well;
 # - odd identifiers, UIDs and character sets do not stop it;
 # - files that share one UID come through as well, one after the other.
 # shellcheck source=tests/e2e/lib.sh
@@ -24,13 +24,16 @@ END
 	start_agent
 	until_ok 50 all_are ready || fail "$2, layer $1: $(not_ready)"
 	stop "$AR_PID"
-	python3 tests/e2e/getter.py --layer "$1" "$NODE_PORT" UNDERSTUDY \
-		"$GOOD" 2>"$T/getter.log" | sort >"$T/have.txt"
-	stop "$AGENT_PID"
 	python3 tests/e2e/getter.py --layer "$1" file - "$GOOD" 2>/dev/null |
 		sort >"$T/want.txt"
-	diff "$T/want.txt" "$T/have.txt" >"$T/diff.log" ||
-		fail "$2, layer $1: the bytes differ"
+	for by in "" "--move OSIRIX=$VIEWER_PORT"; do
+		# shellcheck disable=SC2086 # two words on purpose
+		python3 tests/e2e/getter.py $by --layer "$1" "$NODE_PORT" \
+			UNDERSTUDY "$GOOD" 2>"$T/getter.log" | sort >"$T/have.txt"
+		diff "$T/want.txt" "$T/have.txt" >"$T/diff.log" ||
+			fail "$2, layer $1 ${by:-by C-GET}: the bytes differ"
+	done
+	stop "$AGENT_PID"
 	cat "$T/have.txt" >>"$T/all.txt"
 }
 

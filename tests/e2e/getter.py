@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Retrieve studies by C-GET, independent of the agent's own code.
+"""Retrieve studies by C-GET or C-MOVE, independent of the agent's own code.
 
 usage: getter.py PORT TITLE FOLDER [STUDY...]
 Asks for these studies, else for every study that the objects under FOLDER
 name, proposing one context a (class, syntax) of those objects, and prints
 "UID SYNTAX BYTES SHA256" for each object that comes. With the port "file" it
 prints what is in the folder instead.
+
+--move TITLE=PORT asks by C-MOVE and takes the objects there, in whatever
+syntax they are proposed.
 
 --osirix asks as OsiriX does: one request of C-GET and 93 storage classes with
 ten syntaxes each and no role selection, 16 KiB PDUs, and it leaves in the
@@ -15,15 +18,21 @@ import hashlib
 import socket
 import struct
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 import archive  # noqa: E402
-from archive import EXPLICIT, GET, STUDY, Association, clean, element
+from archive import (EXPLICIT, GET, MOVE, STUDY, Association,  # noqa: E402
+                     Gone, clean, element)
+
+PENDING = (0xFF00, 0xFF01)
+printing = threading.Lock()
 
 
 def line(uid, syntax, body):
-    print(uid.decode(), syntax.decode(), len(body),
-          hashlib.sha256(body).hexdigest())
+    with printing:
+        print(uid.decode(), syntax.decode(), len(body),
+              hashlib.sha256(body).hexdigest())
 
 
 # OsiriX' order, addPresentationContext
@@ -97,13 +106,14 @@ def leave(a, how):
     a.sock.close()
 
 
-def associate(port, title, pairs):
+def associate(port, title, pairs, calling="GETTER", service=GET):
     a = Association(socket.create_connection(("127.0.0.1", port), 10))
     a.sock.settimeout(30)
-    body = b"\0\1\0\0" + title.encode().ljust(16) + b"GETTER".ljust(16)
+    body = b"\0\1\0\0" + title.encode().ljust(16)
+    body += calling.encode().ljust(16)
     body += bytes(32) + a.item(0x10, b"1.2.840.10008.3.1.1.1")
     roles = b""
-    for i, (cls, syntax) in enumerate([(GET, EXPLICIT)] + pairs):
+    for i, (cls, syntax) in enumerate([(service, EXPLICIT)] + pairs):
         body += a.item(0x20, bytes([2 * i + 1, 0, 0, 0]) + a.item(0x30, cls)
                        + a.item(0x40, syntax))
     for cls in sorted({c for c, _ in pairs}):
@@ -117,12 +127,78 @@ def associate(port, title, pairs):
     for k, item in a.items(answer[68:]):
         if k == 0x21 and item[2] == 0:
             n = (item[0] - 1) // 2
-            a.contexts[item[0]] = ([(GET, EXPLICIT)] + pairs)[n]
+            a.contexts[item[0]] = ([(service, EXPLICIT)] + pairs)[n]
         if k == 0x50:
             for u, v in a.items(item):
                 if u == 0x51:
                     (a.peer_max,) = struct.unpack(">I", v)
     return a
+
+
+def take(a, ctx, cmd, data):
+    """An object that came: printed, and answered with success."""
+    cls, uid = clean(cmd[0x0002]), clean(cmd[0x1000])
+    if a.contexts[ctx][0] != cls:
+        sys.exit("getter: an object in a context of another class")
+    line(uid, a.contexts[ctx][1], data)
+    a.send(ctx, {0x0002: cls, 0x0100: 0x8001, 0x0120: a.number(cmd, 0x0110),
+                 0x0900: 0, 0x1000: uid})
+
+
+def receive(sock):
+    """An association of the mover's: what it proposes is taken."""
+    a = Association(sock)
+    try:
+        kind, body = a.pdu()
+        if kind != 1:
+            return
+        reply = b"\0\1\0\0" + body[4:68] + a.item(
+            0x10, b"1.2.840.10008.3.1.1.1")
+        for k, item in a.items(body[68:]):
+            if k != 0x20:
+                continue
+            names = [(t, clean(v)) for t, v in a.items(item[4:])]
+            syntax = [v for t, v in names if t == 0x40][0]
+            a.contexts[item[0]] = (dict(names)[0x30], syntax)
+            reply += a.item(0x21, bytes([item[0], 0, 0, 0])
+                            + a.item(0x40, syntax))
+        a.peer_max = 16384
+        a.put(2, reply + a.item(0x50, a.item(0x51, struct.pack(">I", 65536))
+                                + a.item(0x52, b"1.2.826.0.1.3680043.10.99.2")
+                                ))
+        while True:
+            take(a, *a.message())
+    except (Gone, OSError):
+        pass  # the mover says what was lost
+    finally:
+        sock.close()
+
+
+def destination(port):
+    """Be there for who moves objects to ${port}."""
+    server = socket.create_server(("127.0.0.1", port))
+
+    def accept():
+        while True:
+            threading.Thread(target=receive, args=(server.accept()[0],),
+                             daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def move(a, study, to):
+    """C-MOVE of a study to ${to}: the final status."""
+    (ctx,) = a.contexts or sys.exit("getter: C-MOVE is not accepted")
+    keys = element(EXPLICIT, archive.LEVEL, b"CS", b"STUDY") + element(
+        EXPLICIT, STUDY, b"UI", study)
+    a.send(ctx, {0x0002: MOVE, 0x0100: 0x0021, 0x0110: 1, 0x0700: 0,
+                 0x0600: to.encode()}, keys)
+    while True:
+        _, cmd, _ = a.message()
+        status = a.number(cmd, 0x0900)
+        if status not in PENDING:
+            a.put(5, bytes(4))
+            return status
 
 
 def get(a, study, after=0, how=None):
@@ -139,16 +215,11 @@ def get(a, study, after=0, how=None):
         ctx, cmd, data = a.message()
         if a.number(cmd, 0x0100) != 0x0001:
             status = a.number(cmd, 0x0900)
-            if status in (0xFF00, 0xFF01):
+            if status in PENDING:
                 continue
             a.put(5, bytes(4))
             return status
-        uid = clean(cmd[0x1000])
-        if a.contexts[ctx][0] != clean(cmd[0x0002]):
-            sys.exit("getter: an object in a context of another class")
-        line(uid, a.contexts[ctx][1], data)
-        a.send(ctx, {0x0002: clean(cmd[0x0002]), 0x0100: 0x8001,
-                     0x0120: a.number(cmd, 0x0110), 0x0900: 0, 0x1000: uid})
+        take(a, ctx, cmd, data)
         after -= 1
         if after == 0:
             leave(a, how)
@@ -165,6 +236,8 @@ def main():
     p.add_argument("--explicit", action="store_true",
                    help="propose Explicit LE in place of Implicit LE, BE and "
                    "deflated, for archives that convert between them")
+    p.add_argument("--move", metavar="TITLE=PORT",
+                   help="by C-MOVE to this title, which is us, at this port")
     p.add_argument("--osirix", action="store_true",
                    help="ask as OsiriX does, roles not selected")
     p.add_argument("--nagle", action="store_true",
@@ -181,6 +254,9 @@ def main():
             line(o.uid, o.syntax, o.body)
         return 0
     worst = 0
+    mover = args.move.partition("=") if args.move else None
+    if mover:
+        destination(int(mover[2]))
     leaving = [(n, how) for n, how in (
         (args.release_after, "release"), (args.abort_after, "abort"),
         (args.close_after, "close")) if n]
@@ -189,9 +265,14 @@ def main():
         pairs = sorted({(o.cls, EXPLICIT if args.explicit
                          and o.syntax in plain else o.syntax)
                         for o in objects if o.get(STUDY) == study})
-        a = osirix(int(args.port), args.title, args.nagle) if args.osirix \
-            else associate(int(args.port), args.title, pairs)
-        status = get(a, study, *(leaving[0] if leaving else ()))
+        if mover:
+            a = associate(int(args.port), args.title, [], mover[0], MOVE)
+            status = move(a, study, mover[0])
+        else:
+            a = osirix(int(args.port), args.title, args.nagle) \
+                if args.osirix \
+                else associate(int(args.port), args.title, pairs)
+            status = get(a, study, *(leaving[0] if leaving else ()))
         if status:
             print(f"getter: {study.decode()}: {status:04x}", file=sys.stderr)
             worst = 1
