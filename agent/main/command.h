@@ -114,6 +114,8 @@ const char *term_person(char *dst, size_t size, const char *name);
 const char *term_headline(char *dst, size_t size, const json_t *status);
 /* The one line of a case and the lines of its studies. */
 void term_case(struct command *c, const json_t *one, bool patient);
+/* "late: 14 GB to go, done 08:25 Wed 25 Nov"; "" when it is not late. */
+const char *term_late(char *dst, size_t size, const json_t *one);
 void term_study(struct command *c, const json_t *study, bool bar);
 /* How far a viewer that wants pushes has a study, and how many of a ready
  * case's, on a line of its own that begins at column ${indent}; nothing when

@@ -53,16 +53,15 @@ is_well(const json_t *one)
 	    !get_bool(one, "current");
 }
 
-/* A day ahead there is time to configure a larger cache. */
+/* What will be, while there is time: for a larger cache, or a faster line. */
 static void
-check_room(struct finding *f, const json_t *one)
+check_ahead(struct finding *f, const json_t *one, const char *what)
 {
 	char name[300];
-	if (get_str(one, "room_reason")[0] == '\0' ||
-	    !get_bool(one, "current"))
+	if (what[0] == '\0' || !get_bool(one, "current"))
 		return;
 	(void)snprintf(name, sizeof(name), "%.64s %.120s", get_str(one, "id"),
-	    get_str(one, "room_reason"));
+	    what);
 	find(f, CHECK_WARNING, "case", name);
 }
 
@@ -70,11 +69,12 @@ check_room(struct finding *f, const json_t *one)
 static void
 check_cases(struct finding *f, const json_t *cases, int64_t now)
 {
-	char when[32], name[200];
+	char when[32], name[200], late[100];
 	const json_t *one;
 	size_t i;
 	json_array_foreach(cases, i, one) {
-		check_room(f, one);
+		check_ahead(f, one, get_str(one, "room_reason"));
+		check_ahead(f, one, term_late(late, sizeof(late), one));
 		int64_t left = term_utc(get_str(one, "start")) - now;
 		bool failed = str_eq(get_str(one, "readiness"), "failed");
 		if (is_well(one) || (left > WARN_S && !failed))

@@ -240,6 +240,31 @@ out:
 	return rc;
 }
 
+const char *
+term_late(char *dst, size_t size, const json_t *one)
+{
+	char bytes[24], when[32];
+	const char *done = get_str(one, "done");
+	dst[0] = '\0';
+	if (get_bool(one, "late"))
+		(void)snprintf(dst, size, "late: %s to go, %s%s",
+		    str_bytes(bytes, sizeof(bytes),
+		    (uint64_t)get_int(one, "to_go")),
+		    done[0] == '\0' ? "nobody knows until when" : "done ",
+		    done[0] == '\0' ? "" :
+		    term_when(when, sizeof(when), done));
+	return dst;
+}
+
+static void
+print_note(struct command *c, enum paint paint, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	term_cell(c, PAINT_NONE, "", 19);
+	term_printf(c, paint, "%s\n", text);
+}
+
 void
 term_case(struct command *c, const json_t *one, bool patient)
 {
@@ -265,15 +290,10 @@ term_case(struct command *c, const json_t *one, bool patient)
 		term_cell(c, PAINT_NONE, text, 22);
 	}
 	term_printf(c, PAINT_NONE, "\n");
-	if (get_str(one, "room_reason")[0] != '\0') {
-		term_cell(c, PAINT_NONE, "", 19);
-		term_printf(c, PAINT_YELLOW, "%s\n", get_str(one,
-		    "room_reason"));
-	}
-	if (str_eq(state, "ready") || get_str(one, "reason")[0] == '\0')
-		return;
-	term_cell(c, PAINT_NONE, "", 19);
-	term_printf(c, PAINT_DIM, "%s\n", get_str(one, "reason"));
+	print_note(c, PAINT_YELLOW, term_late(text, sizeof(text), one));
+	print_note(c, PAINT_YELLOW, get_str(one, "room_reason"));
+	if (!str_eq(state, "ready"))
+		print_note(c, PAINT_DIM, get_str(one, "reason"));
 }
 
 /* "2 Mar 2026" would be nicer; the ISO form sorts and fits. */

@@ -225,6 +225,113 @@ test_plan_explains_what_a_queued_study_waits_for(void **state)
 	assert_string_equal(q->reason, "");
 }
 
+/* When the check of ${uid} is due, in seconds from now; -1 = not at all. */
+static int64_t
+check_in(const struct board *b, const char *uid, const char **ret_case)
+{
+	struct plan_step s[STEPS_MAX];
+	struct plan_rules again = rules;
+	again.recheck = true;
+	unsigned n = plan_make(b, &again, NOW, MINUTE_8, s, STEPS_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		if (s[i].kind != PLAN_CHECK ||
+		    !str_eq(s[i].study->uid, uid))
+			continue;
+		*ret_case = s[i].c->file.id;
+		return s[i].due_utc <= NOW ? 0 : s[i].due_utc - NOW;
+	}
+	return -1;
+}
+
+static void
+test_plan_ready_study_is_checked_at_three_points(void **state)
+{
+	static const struct {
+		int64_t start_in, checked_ago, want;
+	} rows[] = {
+		{20 * HOUR, HOUR, 8 * HOUR}, /* at T-12 h */
+		{10 * HOUR, 9 * HOUR, 0}, /* that was missed */
+		{10 * HOUR, HOUR, 8 * HOUR}, /* kept: at T-2 h */
+		{HOUR, 90 * 60, 0}, /* missed */
+		{HOUR, 60, 45 * 60}, /* at T-15 min */
+		{10 * 60, 400, 0}, /* missed */
+		{14 * 60, 100, 200}, /* missed, and young: not doubted yet */
+		{10 * 60, 60, -1}, /* all kept */
+		{-HOUR, 3 * HOUR, 0}, /* begun, never looked at since T-2 h */
+	};
+	struct board *b = *state;
+	const char *who = "";
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct board_study *s = a_wanted_study(b, "1",
+		    rows[i].start_in, "1.1");
+		s->state = STUDY_READY;
+		s->checked_utc = NOW - rows[i].checked_ago;
+		assert_int_equal(check_in(b, "1.1", &who), rows[i].want);
+		s->checking = true;
+		assert_int_equal(check_in(b, "1.1", &who), -1);
+		s->checking = false;
+	}
+}
+
+static void
+test_plan_check_of_two_cases_is_of_whose_turn_is_first(void **state)
+{
+	struct board *b = *state;
+	const char *who = "";
+	(void)a_wanted_study(b, "soon", 10 * HOUR, "1.1");
+	struct board_study *s = a_wanted_study(b, "late", 13 * HOUR, "1.1");
+	s->state = STUDY_READY;
+
+	/* of soon T-12 h is past and kept, T-2 h is in 8 h */
+	s->checked_utc = NOW - HOUR;
+	assert_int_equal(check_in(b, "1.1", &who), HOUR);
+	assert_string_equal(who, "late");
+	board_case(b, "late")->gone = true;
+	assert_int_equal(check_in(b, "1.1", &who), 8 * HOUR);
+	assert_string_equal(who, "soon");
+}
+
+static void
+test_plan_answer_from_the_future_counts_for_nothing(void **state)
+{
+	struct board *b = *state;
+	const char *who = "";
+	struct board_study *s = a_wanted_study(b, "1", HOUR, "1.1");
+	s->state = STUDY_READY;
+	s->checked_utc = NOW + 365 * 24 * HOUR; /* the clock was set back */
+	s->next_try_utc = NOW + 365 * 24 * HOUR;
+
+	assert_int_equal(check_in(b, "1.1", &who), 0);
+}
+
+static void
+test_plan_bulk_work_spreads_and_urgent_work_does_not(void **state)
+{
+	struct board *b = *state;
+	struct plan_rules spread = rules;
+	struct plan_step s[4];
+	spread.bulk_from_utc = NOW + 17;
+	(void)a_wanted_study(b, "1", 20 * HOUR, "1.1");
+	(void)a_wanted_study(b, "2", 2 * HOUR, "1.2");
+
+	unsigned n = plan_make(b, &spread, NOW, MINUTE_20, s, 4);
+
+	assert_int_equal(n, 2);
+	assert_string_equal(s[0].study->uid, "1.2");
+	assert_true(s[0].due_utc <= NOW);
+	assert_string_equal(s[1].study->uid, "1.1");
+	assert_int_equal(s[1].due_utc, NOW + 17);
+}
+
+static void
+test_plan_what_has_no_room_is_not_fetched(void **state)
+{
+	struct board *b = *state;
+	struct board_study *s = a_wanted_study(b, "1", HOUR, "1.1");
+	s->no_room = true;
+	assert_steps(b, MINUTE_8, "");
+}
+
 static void
 random_board(struct board *b)
 {
@@ -338,6 +445,11 @@ main(void)
 	    E(test_plan_keeps_the_first_when_there_is_no_place_for_all),
 	    E(test_plan_next_look_is_the_earliest_due_within_a_minute),
 	    E(test_plan_explains_what_a_queued_study_waits_for),
+	    E(test_plan_ready_study_is_checked_at_three_points),
+	    E(test_plan_check_of_two_cases_is_of_whose_turn_is_first),
+	    E(test_plan_answer_from_the_future_counts_for_nothing),
+	    E(test_plan_bulk_work_spreads_and_urgent_work_does_not),
+	    E(test_plan_what_has_no_room_is_not_fetched),
 	    E(test_plan_keeps_its_promises_on_random_boards),
 	};
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
