@@ -103,6 +103,11 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 	}
 	if (rc == 0 && here == all && all > 0)
 		rc = declare_ready(f, e);
+	else if (rc == 0 && here > 0 && f->n_hidden > 0 &&
+	    here + f->n_hidden == all)
+		rc = err_set(e, ERR_PEER, 0, "the archive lists %u of the %u "
+		    "instances that it counts itself",
+		    f->n_counted - f->n_hidden, f->n_counted);
 	else if (rc == 0)
 		rc = err_set(e, ERR_PEER, 0, "the archive did not send %s%s%s",
 		    here > 0 ? "the rest" : "what it lists",
@@ -143,7 +148,7 @@ begin(struct fetch *f, struct err *e)
 			return rc;
 		/* not whole any more, and said so before anything else */
 		atomic_store(&f->differs, true);
-		put_unready(f, f->ticket.n_lines + f->n_bad);
+		put_unready(f, f->ticket.n_lines + f->n_bad + f->n_hidden);
 	}
 	if (inventory_count(f, e) != 0)
 		return -1;

@@ -22,7 +22,29 @@ struct listing {
 	unsigned n, cap;
 	unsigned before; /* lines of other archives */
 	unsigned bad; /* UIDs that are none */
+	unsigned told; /* instances, as one archive counts them itself */
+	bool one_class; /* what it says all instances are of, is known */
+	char class_uid[UID_SIZE]; /* then this */
 };
+
+/* The archive's own count, and its classes: a list that is shorter was cut
+ * (PS3.4 C.6.2.1.2). Where all are of one class it need not be asked for with
+ * each instance, which costs some archives as long again. */
+static int
+on_study(void *ctx, const struct attrs *as, struct err *e)
+{ /* archive_answer_fn */
+	struct listing *l = ctx;
+	const char *class_uid = attrs_value(as, TAG_CLASSES_IN_STUDY);
+	int64_t n = 0;
+	(void)e; /* what it does not tell is not known */
+	if (str_to_i64(attrs_value(as, TAG_STUDY_INSTANCES), 0,
+	    ARCHIVE_INSTANCES_MAX, &n) && (unsigned)n > l->told)
+		l->told = (unsigned)n;
+	l->one_class = uid_is_valid(class_uid); /* a list of them is none */
+	if (l->one_class)
+		(void)str_copy(l->class_uid, UID_SIZE, class_uid);
+	return 0;
+}
 
 static int
 on_series(void *ctx, const struct attrs *as, struct err *e)
@@ -59,9 +81,27 @@ on_instance(void *ctx, const struct attrs *as, struct err *e)
 	t->archives = UINT32_C(1) << l->archive;
 	(void)str_copy(t->uid, UID_SIZE, uid);
 	(void)str_copy(t->series_uid, UID_SIZE, l->series[l->now]);
-	if (uid_is_valid(class_uid))
+	t->class_guessed = l->one_class;
+	if (l->one_class)
+		(void)str_copy(t->class_uid, UID_SIZE, l->class_uid);
+	else if (uid_is_valid(class_uid))
 		(void)str_copy(t->class_uid, UID_SIZE, class_uid);
 	return 0;
+}
+
+static int
+ask_study(struct listing *l, struct archive_link *a, struct err *e)
+{
+	struct attrs keys;
+	l->one_class = false;
+	attrs_init(&keys);
+	attrs_put(&keys, TAG_LEVEL, "STUDY");
+	attrs_put(&keys, TAG_STUDY_UID, l->f->study_uid);
+	attrs_put(&keys, TAG_CLASSES_IN_STUDY, "");
+	attrs_put(&keys, TAG_STUDY_INSTANCES, "");
+	int rc = archive_find(a, &keys, ARCHIVE_STUDIES_MAX, on_study, l, e);
+	attrs_done(&keys);
+	return rc;
 }
 
 /* The archive's list, series by series: the hierarchical form that every
@@ -74,10 +114,14 @@ list_instances(struct listing *l, struct archive_link *a, struct err *e)
 	attrs_put(&keys, TAG_LEVEL, "SERIES");
 	attrs_put(&keys, TAG_STUDY_UID, l->f->study_uid);
 	attrs_put(&keys, TAG_SERIES_UID, "");
-	int rc = archive_find(a, &keys, ARCHIVE_SERIES_MAX, on_series, l, e);
+	int rc = ask_study(l, a, e);
+	if (rc == 0)
+		rc = archive_find(a, &keys, ARCHIVE_SERIES_MAX, on_series, l,
+		    e);
 	attrs_put(&keys, TAG_LEVEL, "IMAGE");
 	attrs_put(&keys, TAG_SOP_INSTANCE, "");
-	attrs_put(&keys, TAG_SOP_CLASS, "");
+	if (!l->one_class)
+		attrs_put(&keys, TAG_SOP_CLASS, "");
 	for (l->now = 0; l->now < l->n_series && rc == 0; l->now++) {
 		attrs_put(&keys, TAG_SERIES_UID, l->series[l->now]);
 		rc = archive_find(a, &keys, ARCHIVE_INSTANCES_MAX, on_instance,
@@ -96,7 +140,7 @@ list_of(struct listing *l, unsigned archive, struct err *e)
 	struct fetch *f = l->f;
 	struct prefetch *p = f->p;
 	struct archive_link *a = NULL;
-	unsigned bad = l->bad;
+	unsigned bad = l->bad, told = l->told;
 	l->archive = archive;
 	l->before = l->n;
 	l->n_series = 0;
@@ -116,6 +160,7 @@ list_of(struct listing *l, unsigned archive, struct err *e)
 	}
 	l->n = l->before;
 	l->bad = bad;
+	l->told = told;
 	return -1;
 }
 
@@ -163,6 +208,9 @@ inventory_list(struct fetch *f, struct err *e)
 	f->ticket.n_lines = l.n;
 	f->n_bad = l.bad;
 	ticket_sort(&f->ticket);
+	f->n_counted = l.told;
+	f->n_hidden = l.told > f->ticket.n_lines + l.bad ?
+	    l.told - f->ticket.n_lines - l.bad : 0;
 	mem_free(l.series);
 	return rc;
 }
@@ -309,7 +357,8 @@ static void
 tell(struct held *h)
 {
 	struct fetch *f = h->f;
-	unsigned all = f->ticket.n_lines + f->n_bad + h->n_unlisted;
+	unsigned all = f->ticket.n_lines + f->n_bad + f->n_hidden +
+	    h->n_unlisted;
 	atomic_store(&f->ticket.n_here, h->n_here);
 	atomic_store(&f->ticket.bytes, h->bytes);
 	flow_list(&f->p->intake.flows, f->flow, all);
@@ -322,7 +371,7 @@ inventory_is_same(struct fetch *f, struct err *e)
 	struct held h = {.f = f, .checks = true};
 	if (look(&h, e) != 0)
 		return -1;
-	if (!h.differs && f->n_bad == 0 &&
+	if (!h.differs && f->n_bad == 0 && f->n_hidden == 0 &&
 	    h.n_here == f->ticket.n_lines + h.n_unlisted) {
 		tell(&h);
 		return 1;

@@ -162,6 +162,7 @@ struct transfer {
 	/* how long it waits for the archive, see lane_judge */
 	int64_t waited_ns;
 	unsigned n_came; /* objects */
+	bool any_class; /* what was guessed of their classes was wrong */
 	uint16_t status; /* its last final one */
 	char said[120]; /* its last word, when that was not success */
 };
@@ -246,6 +247,8 @@ struct fetch {
 	struct flow *flow; /* used until its end */
 	struct ticket ticket; /* its counters are read by the loop */
 	unsigned n_bad; /* listed without a valid UID: they never come */
+	unsigned n_counted; /* by the archive itself; 0 = not told */
+	unsigned n_hidden; /* of those, not listed: its list was cut */
 	int64_t answer_ns[PREFETCH_ARCHIVES_MAX]; /* that it takes at least */
 	atomic_uint expected;
 	atomic_bool differs; /* of a check: the list is another than what is

@@ -38,8 +38,12 @@ static void
 add_listed(struct ticket_line *l, const struct ticket_line *again)
 {
 	l->archives |= again->archives;
-	if (l->class_uid[0] == '\0')
-		(void)str_copy(l->class_uid, UID_SIZE, again->class_uid);
+	if (l->class_uid[0] != '\0' && !l->class_guessed)
+		return;
+	if (again->class_uid[0] == '\0')
+		return;
+	(void)str_copy(l->class_uid, UID_SIZE, again->class_uid);
+	l->class_guessed = again->class_guessed;
 }
 
 void

@@ -24,6 +24,7 @@ struct ticket_line {
 	char uid[UID_SIZE]; /* SOP instance */
 	char series_uid[UID_SIZE];
 	char class_uid[UID_SIZE]; /* "" when the archive does not say */
+	bool class_guessed; /* the archive says it of the whole study */
 	uint32_t archives; /* that list it, a bit each; 0 = not known which */
 	uint8_t taken; /* in this turn by a lane, its number + 1; 0 = by none */
 	bool here; /* held and verified */

@@ -279,7 +279,8 @@ known_classes(struct transfer *t, const char *ret[64])
 		unsigned k = 0;
 		if (!ticket_is_free(t->ticket, l))
 			continue;
-		if (l->class_uid[0] == '\0') {
+		if (l->class_uid[0] == '\0' ||
+		    (l->class_guessed && t->any_class)) {
 			n = 0;
 			break;
 		}
@@ -290,6 +291,19 @@ known_classes(struct transfer *t, const char *ret[64])
 	}
 	lock_release(&t->in->tickets.lock);
 	return n;
+}
+
+/* Whether the class of something that is missing was guessed. */
+static bool
+is_guessed(struct transfer *t)
+{
+	bool guessed = false;
+	lock_acquire(&t->in->tickets.lock);
+	for (unsigned i = 0; i < t->ticket->n_lines && !guessed; i++)
+		guessed = t->ticket->lines[i].class_guessed &&
+		    ticket_is_free(t->ticket, &t->ticket->lines[i]);
+	lock_release(&t->in->tickets.lock);
+	return guessed;
 }
 
 /* One association's C-GETs with the proposals of ${round}: 0; -1; 1 when there
@@ -368,8 +382,15 @@ transfer_get(struct transfer *t, struct err *e)
 	unsigned round = 0;
 	while (ticket_count_free(all, t->ticket) > 0) {
 		int rc = get_round(t, round, e);
-		if (rc > 0)
+		if (rc > 0 && t->any_class)
 			return 0;
+		if (rc > 0) { /* once more, and nothing is guessed */
+			t->any_class = true;
+			round = 0;
+			if (!is_guessed(t))
+				return 0;
+			continue;
+		}
 		rc = join_lanes(t, rc);
 		if (rc < 0)
 			return -1;

@@ -34,6 +34,9 @@ struct small_archive {
 	int listen_fd;
 	const char *patient_id;
 	bool tells_counts;
+	bool says_one_class; /* of all its instances, the one they have */
+	bool guesses_wrong; /* another */
+	unsigned counts_more; /* instances than it lists */
 	bool is_empty;
 	/* any thread */
 	atomic_bool is_silent; /* takes connections, says nothing */
@@ -44,6 +47,7 @@ struct small_archive {
 	unsigned may_send; /* objects until it waits */
 	unsigned dies_at; /* objects until it hangs up; 0 = never */
 	unsigned finds, gets; /* asked */
+	unsigned asked_classes; /* of those, for the class of each instance */
 	bool ended;
 	struct line *lines[ARCHIVE_THREADS_MAX]; /* owned */
 	unsigned n_lines;
@@ -190,6 +194,16 @@ put_asked(struct attrs *as, uint32_t tag, const char *value)
 		attrs_put(as, tag, value);
 }
 
+static inline const char *
+archive_counts(struct small_archive *s, char dst[8])
+{
+	unsigned n = s->counts_more;
+	for (unsigned i = 0; i < ARCHIVE_OBJECTS; i++)
+		n += (atomic_load(&s->hides) >> i & 1) == 0;
+	(void)snprintf(dst, 8, "%u", n);
+	return dst;
+}
+
 static inline bool
 line_find(struct line *l, const struct dimse *rq, uint8_t context,
     const struct attrs *keys)
@@ -199,6 +213,7 @@ line_find(struct line *l, const struct dimse *rq, uint8_t context,
 	const char *id = attrs_value(keys, TAG_PATIENT_ID);
 	bool ok = true;
 	const char *before = "";
+	char count[8];
 	for (unsigned i = 0; i < ARCHIVE_OBJECTS && ok; i++) {
 		struct attrs as;
 		char uid[UID_SIZE];
@@ -224,8 +239,12 @@ line_find(struct line *l, const struct dimse *rq, uint8_t context,
 		put_asked(&as, TAG_MODALITY, i < 4 ? "MR" : "SR");
 		if (s->tells_counts) {
 			put_asked(&as, TAG_MODALITIES, "MR\\SR");
-			put_asked(&as, TAG_STUDY_INSTANCES, "6");
+			put_asked(&as, TAG_STUDY_INSTANCES,
+			    archive_counts(s, count));
 		}
+		if (s->says_one_class)
+			put_asked(&as, TAG_CLASSES_IN_STUDY,
+			    s->guesses_wrong ? CLASS_STUDY_GET : MR);
 		ok = line_answer(l, rq, context, DIMSE_PENDING, &as);
 		attrs_done(&as);
 	}
@@ -296,6 +315,9 @@ line_run(void *ctx)
 		lock_acquire(&s->lock);
 		s->finds += d.command == DIMSE_C_FIND_RQ;
 		s->gets += d.command == DIMSE_C_GET_RQ;
+		s->asked_classes += d.command == DIMSE_C_FIND_RQ &&
+		    str_eq(attrs_value(&keys, TAG_LEVEL), "IMAGE") &&
+		    attrs_get(&keys, TAG_SOP_CLASS) != NULL;
 		lock_release(&s->lock);
 		if (d.command == DIMSE_C_FIND_RQ)
 			ok = line_find(l, &d, context, &keys);

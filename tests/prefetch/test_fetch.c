@@ -201,6 +201,81 @@ test_fetch_study_that_nobody_lists_says_so(void **state)
 	assert_int_equal(prefetch_health(h->p, 0)->state, ARCHIVE_UP);
 }
 
+static void
+test_fetch_list_that_was_cut_is_never_a_ready_study(void **state)
+{
+	/* given an archive that counts nine and lists six */
+	struct house *h = *state;
+	h->archives[0].tells_counts = true;
+	h->archives[0].counts_more = 3;
+	open_house(h, 1);
+
+	const struct board_study *s = fetch(h, FROM_A);
+
+	assert_int_equal(s->state, STUDY_INCOMPLETE);
+	assert_int_equal(s->instances, ARCHIVE_OBJECTS);
+	assert_int_equal(s->expected, ARCHIVE_OBJECTS + 3);
+	assert_non_null(strstr(s->reason, "lists 6 of the 9 instances"));
+	assert_int_equal(ready_in_index(h), 0);
+
+	/* when it lists all that it counts */
+	h->archives[0].counts_more = 0;
+	s = fetch(h, FROM_A);
+	assert_int_equal(s->state, STUDY_READY);
+	assert_int_equal(ready_in_index(h), ARCHIVE_OBJECTS);
+}
+
+static void
+test_fetch_ready_study_of_which_more_is_counted_is_not_ready(void **state)
+{
+	struct house *h = *state;
+	h->archives[0].tells_counts = true;
+	open_house(h, 1);
+	assert_int_equal(fetch(h, FROM_A)->state, STUDY_READY);
+	h->archives[0].counts_more = 1;
+
+	const struct board_study *s = fetch(h, FROM_A);
+
+	assert_int_equal(s->state, STUDY_INCOMPLETE);
+	assert_int_equal(ready_in_index(h), 0);
+}
+
+static void
+test_fetch_second_archive_lists_what_the_first_only_counts(void **state)
+{
+	struct house *h = *state;
+	h->archives[0].tells_counts = true;
+	h->archives[0].counts_more = 2;
+	atomic_store(&h->archives[0].hides, 3u << 4);
+	open_house(h, 2);
+
+	assert_int_equal(fetch(h, FROM_BOTH)->state, STUDY_READY);
+	assert_int_equal(ready_in_index(h), ARCHIVE_OBJECTS);
+}
+
+static void
+test_fetch_class_of_the_study_spares_that_of_each_instance(void **state)
+{
+	struct house *h = *state;
+	h->archives[0].says_one_class = true;
+	open_house(h, 1);
+
+	assert_int_equal(fetch(h, FROM_A)->state, STUDY_READY);
+	assert_int_equal(archive_count(&h->archives[0], true), 1);
+	assert_int_equal(h->archives[0].asked_classes, 0);
+}
+
+static void
+test_fetch_class_that_was_guessed_wrong_costs_a_round(void **state)
+{
+	struct house *h = *state;
+	h->archives[0].says_one_class = h->archives[0].guesses_wrong = true;
+	open_house(h, 1);
+
+	assert_int_equal(fetch(h, FROM_A)->state, STUDY_READY);
+	assert_int_equal(ready_in_index(h), ARCHIVE_OBJECTS);
+}
+
 int
 main(void)
 {
@@ -216,6 +291,11 @@ main(void)
 	    HOUSE(test_fetch_without_the_first_takes_all_from_the_second),
 	    HOUSE(test_fetch_archive_that_died_takes_nothing_away),
 	    HOUSE(test_fetch_study_that_nobody_lists_says_so),
+	    HOUSE(test_fetch_list_that_was_cut_is_never_a_ready_study),
+	    HOUSE(test_fetch_ready_study_of_which_more_is_counted_is_not_ready),
+	    HOUSE(test_fetch_second_archive_lists_what_the_first_only_counts),
+	    HOUSE(test_fetch_class_of_the_study_spares_that_of_each_instance),
+	    HOUSE(test_fetch_class_that_was_guessed_wrong_costs_a_round),
 	};
 	return cmocka_run_group_tests(tests, start_all, NULL);
 }
