@@ -20,6 +20,8 @@ TEST_SRC := $(sort $(wildcard $(ROOMS:%=tests/%/test_*.c)))
 TESTS := $(TEST_SRC:tests/%.c=$(B)/tests/%)
 TOOL_SRC := $(sort $(wildcard tests/tools/*.c))
 TOOLS := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
+# preloaded into the agent by tests, where the loader can
+PRELOADS := $(if $(filter Linux,$(UNAME)),$(B)/tools/faults.so)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 CPPFLAGS += -Iinclude -Iagent -DUNDERSTUDY_VERSION='"$(VERSION)"'
@@ -94,6 +96,9 @@ $(B)/tests/%: $(B)/tests/%.o $(LIB_OBJ)
 	$(LINK) $< $(LIB_OBJ) $(LIBS) -lcmocka
 $(B)/tools/%: $(B)/tests/tools/%.o $(LIB_OBJ)
 	$(LINK) $< $(LIB_OBJ) $(LIBS)
+$(B)/tools/%.so: tests/preload/%.c
+	$(Q)echo "  LINK  $@"; mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -O2 -g -fPIC -shared $(CWARN) -o $@ $< -ldl
 -include $(shell find build $(B) -name '*.d' 2>/dev/null | sort -u)
 
 # the page, as bytes of the program
@@ -125,7 +130,7 @@ RUN_TESTS = PROG=$(B)/understudyd CLI=$(B)/understudy \
 	sh tests/lint/run.sh $(B)
 NO_WARNINGS = ! find $(B) -name '*.warn' -size +0 | grep .
 # some tests run the helper, which lies beside their folder
-tests: $(TESTS) $(TOOLS) $(B)/understudy-decode # build every test
+tests: $(TESTS) $(TOOLS) $(PRELOADS) $(B)/understudy-decode # build every test
 $(B)/tests/dicom/test_decode $(B)/tests/dicom/test_decode_faults: \
 	| $(B)/understudy-decode
 check: ## unit tests alone, warnings as errors
@@ -158,9 +163,10 @@ fuzz: ## fuzz every parser for FUZZ_S seconds (needs clang)
 bench: ## speed, ours and the peers in one run, as ratios
 	$(Q)$(MAKE) all tests
 	$(Q)sh tests/e2e/bench.sh
-torture: ## kill -9 under load, TORTURE rounds (100)
+torture: ## kill -9 and power cuts under load, TORTURE rounds (100); faults
 	$(Q)$(MAKE) all tests
 	$(Q)sh tests/e2e/80-kill.sh $(or $(TORTURE),100)
+	$(Q)sh tests/e2e/82-faults.sh 40
 lint: floors size ## style, scripts, manual pages, property lists
 	$(Q)sh tests/lint/banned.sh
 	$(Q)sh tests/lint/scripts.sh

@@ -3,6 +3,7 @@
 # - killed at any moment while it fetches, evicts and serves, the agent comes
 #   back telling the truth: what is ready is whole and has the archive's bytes,
 #   no file is without a row, nothing half lies about, nothing ready is lost;
+# - so it does after a power cut, which takes or tears what was not synced;
 # - in the end everything becomes ready.
 # 80-kill.sh [ROUNDS]; SEED repeats a run.
 # shellcheck source=tests/e2e/lib.sh
@@ -27,5 +28,9 @@ pacs PACS $QR_PORT c-get
 END
 echo "  seed $SEED: $(find "$T/hospital/dicom" -name '*.dcm' | wc -l |
 	tr -d ' ') images in $(wc -l <"$T/wanted.txt" | tr -d ' ') studies"
+# a sanitizer must come first of all libraries
+case $B in *asan | *tsan) FAULTS= ;; *) FAULTS=$B/tools/faults.so ;; esac
+[ -e "$FAULTS" ] || FAULTS=
+export FAULTS
 PROG=$PROG VIEWER=$B/tools/viewer python3 tests/e2e/torture.py "$ROUNDS" \
 	"$SEED" "$T" "$NODE_PORT" "$WEB_PORT" "$QR_PORT" || fail "seed $SEED"

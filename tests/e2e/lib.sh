@@ -170,7 +170,7 @@ ${NODE_KEYS:-}
 listen = 127.0.0.1:$WEB_PORT
 ${WEB_KEYS:-}
 [prefetch]
-window = 00:00-24:00
+window = ${WINDOW:-00:00-24:00}
 spread = ${SPREAD:-0 s}
 ${PREFETCH:-}
 [viewer "osirix"]
@@ -196,7 +196,8 @@ EOF
 
 start_agent() {
 	# shellcheck disable=SC2086 # words on purpose
-	"$PROG" -c "$T/agent.conf" ${AGENT_FLAGS:-} >>"$T/agent.log" 2>&1 &
+	${AGENT_UNDER:-} "$PROG" -c "$T/agent.conf" ${AGENT_FLAGS:-} \
+		>>"$T/agent.log" 2>&1 &
 	AGENT_PID=$!
 	PIDS="$PIDS $AGENT_PID"
 	until_ok 20 curl -sf "http://127.0.0.1:$WEB_PORT/healthz" ||

@@ -11,7 +11,11 @@ environment name the programs. One round:
   2. evict something and kill -9 it, maybe in the middle of that;
   3. start it with the list and kill -9 it while it starts, fetches, serves.
 
-A viewer reads all the time: whatever it gets must be the archive's."""
+A viewer reads all the time: whatever it gets must be the archive's.
+
+With FAULTS, the library that the agent is run with, each kill is a power cut:
+the folder becomes what had been synced, and of the rest any part: objects
+without their bytes, names that are back, pages of the index old and new."""
 import http.client
 import json
 import os
@@ -26,6 +30,9 @@ import time
 
 PROG = os.environ.get("PROG", "build/understudyd")
 VIEWER = os.environ.get("VIEWER", "build/debug/tools/viewer")
+FAULTS = os.path.abspath(os.environ["FAULTS"]) if os.environ.get("FAULTS") \
+    else None
+PAGE = 4096
 
 
 class Lie(Exception):
@@ -72,18 +79,108 @@ class Viewer(threading.Thread):
             self.got += len(got)
 
 
+def files_of(top):
+    """Names relative to ${top} of all that a power cut may touch."""
+    out = set()
+    for where, _, names in os.walk(top):
+        for n in names:
+            rel = os.path.relpath(os.path.join(where, n), top)
+            if not rel.startswith("tmp/") and not rel.endswith("-shm"):
+                out.add(rel)
+    return out
+
+
+class Disk:
+    """What a power cut leaves of ${cache}."""
+
+    def __init__(self, cache, rng):
+        self.cache, self.random = cache, rng
+        self.path, self.cuts, self.undone = cache + ".disk", 0, 0
+        os.makedirs(self.path)
+
+    def put(self, source, rel, data=None):
+        """${source}, or these bytes, as the file ${rel} of the cache."""
+        path = os.path.join(self.cache, rel)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        if data is None and rel.endswith(".dcm"):
+            os.link(source, path)
+            return
+        with open(path, "wb", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write(open(source, "rb").read() if data is None else data)
+
+    def object(self, old, rel):
+        """An object that was not synced: as it was, torn, or not there."""
+        data = open(os.path.join(old, rel), "rb").read()
+        how = self.random.randrange(4)
+        cut = self.random.randrange(len(data) // 512 + 1) * 512
+        if how == 0:
+            self.put(os.path.join(old, rel), rel)
+        elif how < 3:
+            self.put(None, rel, data[:cut] + bytes(
+                len(data) - cut if how == 1 else 0))
+
+    def pages(self, old, rel):
+        """A file of which each page may have been written or not."""
+        new = open(os.path.join(old, rel), "rb").read()
+        was = open(os.path.join(self.path, rel), "rb").read()
+        size = self.random.choice((len(new), len(was)))
+        out = bytearray()
+        for at in range(0, size, PAGE):
+            a, b = new[at:at + PAGE], was[at:at + PAGE]
+            out += (a or b) if self.random.random() < 0.5 else (b or a)
+        self.put(None, rel, bytes(out[:size]).ljust(size, b"\0"))
+
+    def cut(self):
+        old = self.cache + ".old"
+        if not os.path.isdir(self.cache):
+            return
+        os.rename(self.cache, old)
+        os.mkdir(self.cache, 0o700)
+        now, synced = files_of(old), files_of(self.path)
+        some = self.random.random() < 0.6
+        for rel in sorted(now | synced):
+            if rel not in now:
+                # its removal was not synced
+                if not some or self.random.random() < 0.5:
+                    self.put(os.path.join(self.path, rel), rel)
+                    self.undone += 1
+            elif rel in synced and (rel.endswith(".dcm") or not some):
+                self.put(os.path.join(self.path, rel), rel)
+            elif rel in synced:
+                self.pages(old, rel)
+            elif some and rel.endswith(".dcm"):
+                self.object(old, rel)
+            self.undone += rel not in synced
+        shutil.rmtree(old)
+        shutil.rmtree(self.path)
+        shutil.copytree(self.cache, self.path, copy_function=lambda a, b: (
+            os.link if a.endswith(".dcm") else shutil.copyfile)(a, b))
+        self.cuts += 1
+
+    def wipe(self):
+        shutil.rmtree(self.path)
+        os.mkdir(self.path)
+
+
 class Agent:
     def __init__(self, folder, node, web):
         self.folder, self.node, self.web = folder, node, web
         self.cache = os.path.join(folder, "state", "cache")
         self.log = os.path.join(folder, "agent.log")
         self.p = None
+        self.env = dict(os.environ)
+        self.disk = None
+
+    def on(self, disk):
+        self.disk = disk
+        self.env.update(LD_PRELOAD=FAULTS, FAULTS_FOLDER=self.cache,
+                        FAULTS_DISK=disk.path)
 
     def spawn(self):
         with open(self.log, "ab") as log:
             self.p = subprocess.Popen(
                 [PROG, "-c", os.path.join(self.folder, "agent.conf")],
-                stdout=log, stderr=log)
+                stdout=log, stderr=log, env=self.env)
 
     def start(self):
         self.spawn()
@@ -101,7 +198,10 @@ class Agent:
 
     def kill(self, how=signal.SIGKILL):
         self.p.send_signal(how)
-        return self.p.wait(timeout=20)
+        code = self.p.wait(timeout=20)
+        if self.disk and how == signal.SIGKILL:
+            self.disk.cut()
+        return code
 
     def ask(self, method, path):
         c = http.client.HTTPConnection("127.0.0.1", self.web, timeout=20)
@@ -230,7 +330,9 @@ class Torture:
         self.span_s = 0.5 # from its start until all is fetched
 
     def wipe(self):
-        shutil.rmtree(os.path.join(self.agent.folder, "state"))
+        shutil.rmtree(os.path.join(self.agent.folder, "state", "cache"))
+        if self.agent.disk:
+            self.agent.disk.wipe()
         self.ready = set()
         self.wiped += 1
 
@@ -303,7 +405,9 @@ def torment(t, viewer, rounds):
             print(f"  {n:5} rounds: killed {t.mid} times while fetching, "
                   f"{t.evicting} evicting, {t.early} starting; cache wiped "
                   f"{t.wiped} times; viewer: {viewer.got} objects, "
-                  f"{viewer.whole} whole studies", flush=True)
+                  f"{viewer.whole} whole studies" + (
+                      f"; {t.agent.disk.undone} files undone"
+                      if t.agent.disk else ""), flush=True)
     t.look(True)
     t.agent.list("full.csv")
     wait_ready(t.agent, wanted, 60)
@@ -331,7 +435,10 @@ def main():
                 print(f"the archive does not send {study}")
                 return 1
     agent = Agent(folder, node, web)
-    t = Torture(agent, truth, random.Random(seed))
+    rng = random.Random(seed)
+    if FAULTS:
+        agent.on(Disk(agent.cache, rng))
+    t = Torture(agent, truth, rng)
     viewer = Viewer(node, truth, seed + 1)
     viewer.start()
     try:
