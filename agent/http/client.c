@@ -6,10 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "base/str.h"
 #include "http/client.h"
+#include "http/http_priv.h"
 
 #define CONNECT_MS 5000 /* the agent is on this machine or in this house */
 #define EVENT_BYTES_MAX (64u << 20) /* one event; the stream ends above */
@@ -26,8 +25,8 @@ begin(void)
 
 /* Options can only fail for what this libcurl was built without; then the
  * transfer fails as well, except for the ones checked here. */
-static CURL *
-handle_new(const char *socket, const char *url, char *why, struct err *e)
+CURL *
+http_handle_new(const char *socket, const char *url, char *why, struct err *e)
 {
 	(void)pthread_once(&once, begin); /* cannot fail for a valid once */
 	CURL *h = curl_easy_init();
@@ -77,8 +76,8 @@ fail_socket(struct err *e, const char *socket)
 	return -1;
 }
 
-static int
-fail(struct err *e, CURLcode rc, const char *why, const char *socket)
+int
+http_fail(struct err *e, CURLcode rc, const char *why, const char *socket)
 {
 	enum err_code code = ERR_NET;
 	if (rc == CURLE_COULDNT_CONNECT && socket != NULL)
@@ -112,7 +111,7 @@ http_exchange(const struct http_ask *ask, struct buf *body, int *ret_status,
 	char why[CURL_ERROR_SIZE];
 	long status = 0;
 	buf_clear(body);
-	CURL *h = handle_new(ask->socket, ask->url, why, e);
+	CURL *h = http_handle_new(ask->socket, ask->url, why, e);
 	if (h == NULL)
 		return -1;
 	if (ask->post)
@@ -127,23 +126,35 @@ http_exchange(const struct http_ask *ask, struct buf *body, int *ret_status,
 		return err_set(e, ERR_FULL, 0,
 		    "answer: want at most %zu bytes, have more", body->max);
 	if (rc != CURLE_OK)
-		return fail(e, rc, why, ask->socket);
+		return http_fail(e, rc, why, ask->socket);
 	*ret_status = (int)status;
 	return 0;
+}
+
+static void
+add_but(struct buf *b, const char *s, const char *plain)
+{
+	for (; *s != '\0'; s++) {
+		bool as_is = (*s >= 'a' && *s <= 'z') ||
+		    (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+		    strchr(plain, *s) != NULL;
+		if (as_is)
+			buf_add(b, s, 1);
+		else
+			buf_addf(b, "%%%02X", (unsigned char)*s);
+	}
 }
 
 void
 http_add_escaped(struct buf *b, const char *s)
 {
-	for (; *s != '\0'; s++) {
-		bool plain = (*s >= 'a' && *s <= 'z') ||
-		    (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-		    strchr("-._~", *s) != NULL;
-		if (plain)
-			buf_add(b, s, 1);
-		else
-			buf_addf(b, "%%%02X", (unsigned char)*s);
-	}
+	add_but(b, s, "-._~");
+}
+
+void
+http_add_query(struct buf *b, const char *s)
+{
+	add_but(b, s, "-._~!$'()*,;:@/?");
 }
 
 /* An event stream being read: lines are gathered over any chunks. */
@@ -202,7 +213,7 @@ http_events(const char *socket, const char *url, http_event_fn *fn, void *ctx,
 {
 	char why[CURL_ERROR_SIZE];
 	struct reading r = {.fn = fn, .ctx = ctx};
-	CURL *h = handle_new(socket, url, why, e);
+	CURL *h = http_handle_new(socket, url, why, e);
 	if (h == NULL)
 		return -1;
 	buf_init(&r.line, EVENT_BYTES_MAX);
@@ -223,5 +234,5 @@ http_events(const char *socket, const char *url, http_event_fn *fn, void *ctx,
 		return err_set(e, ERR_FULL, 0, "event: too long");
 	if (rc == CURLE_OK)
 		return err_set(e, ERR_NET, 0, "the event stream ended");
-	return fail(e, rc, why, socket);
+	return http_fail(e, rc, why, socket);
 }

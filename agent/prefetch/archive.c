@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions to an archive: C-FIND in the study root (PS3.4 C.4.1.2). */
+/* Questions to an archive: C-FIND in the study root (PS3.4 C.4.1.2), or what
+ * rest.c makes of them. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "dicom/dataset.h"
-#include "prefetch/prefetch_priv.h"
+#include "http/get.h"
+#include "prefetch/rest.h"
 #include "wire/classes.h"
 #include "wire/scan.h"
 
 #define FIND_MAX_NS (120 * CLOCK_S) /* one question, all its answers */
 
 struct archive_link {
-	struct assoc *a; /* owned */
+	const struct prefetch_archive *ar;
+	struct assoc *a; /* owned; NULL with */
+	struct http_link *h; /* owned */
 };
 
 int
@@ -29,10 +33,13 @@ archive_open(struct archive_link **ret, const struct prefetch_archive *ar,
 	    .calling = ae_title, .called = ar->ae_title, .proposals = p,
 	    .n_proposals = what == ARCHIVE_MOVE ? 4 : 2, .stop = stop};
 	struct assoc *a = NULL;
-	if (assoc_request(&a, &ask, e) != 0)
+	bool rest = what == ARCHIVE_FIND && rest_is_asked(ar);
+	if (!rest && assoc_request(&a, &ask, e) != 0)
 		return -1;
 	*ret = mem_new(struct archive_link);
+	(*ret)->ar = ar;
 	(*ret)->a = a;
+	(*ret)->h = rest ? rest_open(stop) : NULL;
 	return 0;
 }
 
@@ -43,11 +50,18 @@ archive_close(struct archive_link **pp, bool well)
 	*pp = NULL;
 	if (l == NULL)
 		return;
+	http_link_free(&l->h);
 	if (well)
 		assoc_release(&l->a);
 	else
 		assoc_abort(&l->a);
 	mem_free(l);
+}
+
+bool
+archive_reached(const struct archive_link *l)
+{
+	return l->h == NULL || http_link_heard(l->h);
 }
 
 struct assoc *
@@ -92,6 +106,8 @@ archive_find(struct archive_link *l, const struct attrs *keys, unsigned max,
     archive_answer_fn *fn, void *ctx, struct err *e)
 {
 	struct assoc *a = l->a;
+	if (l->h != NULL)
+		return rest_find(l->h, l->ar, keys, max, fn, ctx, e);
 	const char *syntax = SYNTAX_EXPLICIT_LE;
 	uint8_t id = assoc_find(a, CLASS_STUDY_FIND, syntax);
 	if (id == 0) {

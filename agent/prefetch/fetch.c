@@ -159,8 +159,14 @@ begin(struct fetch *f, struct err *e)
 static int
 transfer(struct transfer *t, struct err *e)
 {
-	if (t->ar->retrieve == PREFETCH_C_MOVE)
+	switch (t->ar->retrieve) {
+	case PREFETCH_C_MOVE:
 		return transfer_move(t, e);
+	case PREFETCH_WADO_RS:
+		return transfer_rest(t, e);
+	case PREFETCH_C_GET:
+		break;
+	}
 	return transfer_get(t, e);
 }
 

@@ -455,12 +455,13 @@ inquire_work(struct job *j) /* job_fn, worker */
 	    archive_open(&s.a, &k->p->c.archives[k->archive],
 	    k->p->c.ae_title, ARCHIVE_FIND, &s.q->stop[k->archive],
 	    &k->e) == 0) {
-		k->reached = true;
 		rc = inquire(&s, &k->e);
-	} else if (k->e.code == ERR_CANCELLED &&
+		k->reached = archive_reached(s.a);
+	}
+	if (!k->reached && k->e.code == ERR_CANCELLED &&
 	    clock_uptime_ns() - from > SLOW_NS) {
 		(void)err_set(&k->e, ERR_TIMEOUT, 0,
-		    "no answer to our association request"); /* returns -1 */
+		    "no answer to our request"); /* returns -1 */
 	}
 	/* too many studies: those that came are shown, as archives do */
 	bool lower = s.q->level != LEVEL_STUDY;

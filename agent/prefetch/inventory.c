@@ -148,11 +148,11 @@ list_of(struct listing *l, unsigned archive, struct err *e)
 	int64_t from = clock_uptime_ns();
 	int rc = archive_open(&a, &p->c.archives[archive], p->c.ae_title,
 	    ARCHIVE_FIND, &f->stop, e);
-	if (archive == f->archive)
-		f->reached = rc == 0;
 	f->answer_ns[archive] = (clock_uptime_ns() - from) / 2;
 	if (rc == 0)
 		rc = list_instances(l, a, e);
+	if (archive == f->archive)
+		f->reached = a != NULL && archive_reached(a);
 	archive_close(&a, rc == 0);
 	if (rc == 0) {
 		f->answered |= UINT32_C(1) << archive;

@@ -24,7 +24,8 @@
 #define ARCHIVE_INSTANCES_MAX (limits()->objects) /* of one study */
 #define ARCHIVE_UIDS_MAX 500 /* of one C-GET: 3,000 failed (dcmtk.md 3) */
 
-/* archive.c [worker]: a link to an archive, for questions and C-MOVE. */
+/* archive.c [worker]: a link to an archive, for questions (by C-FIND or, see
+ * rest.h, QIDO-RS) and C-MOVE. */
 enum archive_service { ARCHIVE_FIND, ARCHIVE_MOVE };
 struct archive_link;
 /* Associate for queries and, with ARCHIVE_MOVE, C-MOVE. Close it either way;
@@ -34,6 +35,9 @@ int archive_open(struct archive_link **ret, const struct prefetch_archive *ar,
     struct err *e);
 /* ${well}: nothing is under way on it, it may be kept or released. */
 void archive_close(struct archive_link **pp, bool well);
+/* Whether the archive has answered: by DICOMweb nothing is sent before the
+ * first question. */
+bool archive_reached(const struct archive_link *l);
 /* The association of a link that was opened with ARCHIVE_MOVE. */
 struct assoc *archive_assoc(struct archive_link *l);
 /* One question in the study root (C-FIND): ${fn} gets each answer; more than
@@ -162,12 +166,18 @@ struct transfer {
 	/* how long it waits for the archive, see lane_judge */
 	int64_t waited_ns;
 	unsigned n_came; /* objects */
+	bool by_part; /* the study as a whole is not asked for */
 	bool any_class; /* what was guessed of their classes was wrong */
 	uint16_t status; /* its last final one */
 	char said[120]; /* its last word, when that was not success */
 };
 int transfer_get(struct transfer *t, struct err *e);
 int transfer_move(struct transfer *t, struct err *e);
+int transfer_rest(struct transfer *t, struct err *e); /* rest_get.c */
+/* -1 when there is no sense in going on: it was told to stop, the archive
+ * sends what is another patient's or what nobody asked for, there is no room,
+ * or nothing comes. */
+int transfer_may_go_on(struct transfer *t, struct err *e);
 /* One association's share of the same, until nothing is left to take. */
 int transfer_share(struct transfer *t, struct err *e);
 /* The next request for what is missing: the whole study when nothing is

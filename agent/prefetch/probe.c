@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Is the archive there? A C-ECHO a minute where nothing else has told, so
- * that what the page says of an archive is never old. */
+/* Is the archive there? A C-ECHO, or the shortest QIDO-RS, a minute where
+ * nothing else has told, so that what the page says of an archive is never
+ * old. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "dicom/echo.h"
-#include "prefetch/prefetch_priv.h"
+#include "prefetch/rest.h"
 #include "wire/classes.h"
 #include "wire/scan.h"
 
@@ -29,6 +30,10 @@ probe_work(struct job *j) /* job_fn, worker */
 	    .calling = b->p->c.ae_title, .called = ar->ae_title,
 	    .proposals = &p, .n_proposals = 1, .stop = &b->stop};
 	struct assoc *a = NULL;
+	if (rest_is_asked(ar)) {
+		b->ok = rest_probe(ar, &b->stop, &b->e) == 0;
+		return;
+	}
 	b->ok = assoc_request(&a, &ask, &b->e) == 0 &&
 	    echo_ask(a, ARCHIVE_ANSWER_MS, &b->e) == 0;
 	assoc_release(&a);

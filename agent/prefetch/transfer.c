@@ -62,7 +62,8 @@ static bool
 take_whole(struct transfer *t)
 {
 	struct ticket *k = t->ticket;
-	bool whole = t->lane == 0 && t->lanes <= 1 && k->n_lines > 0;
+	bool whole = t->lane == 0 && t->lanes <= 1 && !t->by_part &&
+	    k->n_lines > 0;
 	for (unsigned i = 0; i < k->n_lines && whole; i++)
 		whole = ticket_is_free(k, &k->lines[i]);
 	for (unsigned i = 0; i < k->n_lines && whole; i++)
@@ -161,9 +162,8 @@ take_final(struct transfer *t, struct assoc *a, const struct dimse *rsp,
 	return 0;
 }
 
-/* Whether there is no sense in going on. */
-static int
-may_go_on(struct transfer *t, struct err *e)
+int
+transfer_may_go_on(struct transfer *t, struct err *e)
 {
 	struct ticket *k = t->ticket;
 	if (atomic_load(t->cancelled))
@@ -217,7 +217,7 @@ serve(struct transfer *t, struct assoc *a, uint16_t message_id,
 		struct dimse d;
 		uint8_t context = 0;
 		if (receive(t, a, &d, &context, e) != 0 ||
-		    may_go_on(t, e) != 0)
+		    transfer_may_go_on(t, e) != 0)
 			return -1;
 		if (d.command == DIMSE_C_STORE_RQ && d.has_data) {
 			if (take_object(t, a, &d, context, e) != 0)
@@ -260,7 +260,7 @@ retrieve_on(struct transfer *t, struct assoc *a, uint8_t context,
 		if (rc == 0)
 			rc = serve(t, a, rq->message_id, e);
 		if (rc == 0)
-			rc = may_go_on(t, e);
+			rc = transfer_may_go_on(t, e);
 		if (rc != 0)
 			return -1;
 	}

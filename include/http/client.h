@@ -27,6 +27,9 @@ int http_exchange(const struct http_ask *ask, struct buf *body,
 
 /* Append ${s} percent-encoded for a query value (RFC 3986 2.3). */
 void http_add_escaped(struct buf *b, const char *s);
+/* The same, but leave what a query may hold as it is (RFC 3986 3.4), all but
+ * '&', '=' and '+': some servers decode nothing. */
+void http_add_query(struct buf *b, const char *s);
 
 /* Read an event stream: ${fn} gets each event's data; return false to end.
  * Ends with 0 then, or -1 when the connection ends. */

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* Retrieving what is missing by WADO-RS (PS3.18 10.4): the study at once when
+ * nothing of it is here, else series that are missing as a whole, and single
+ * instances.
+ *
+ * DESIGN  Each part of the answer is a DICOM file. Its group 0002 tells the
+ * class, the instance and the syntax, what follows is the data set as the
+ * archive has it, and goes through the intake like what a C-GET brings. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/str.h"
+#include "http/get.h"
+#include "prefetch/rest.h"
+#include "wire/multipart.h"
+
+#define META_AT 132 /* preamble and DICM, PS3.10 7.1 */
+#define META_HEAD 12 /* of the group length */
+#define META_MAX (64 * 1024) /* bytes of group 0002 */
+#define URL_MAX 4096
+#define ACCEPT "multipart/related; type=\"application/dicom\"; " \
+	"transfer-syntax=*"
+
+struct part {
+	struct transfer *t;
+	struct multipart m;
+	struct buf head; /* of the file, until its group 0002 is whole */
+	size_t head_n; /* bytes of it; 0 = not known yet */
+	bool taken; /* ${v} has begun */
+	struct arrival v;
+	char class_uid[UID_SIZE], instance_uid[UID_SIZE], syntax[UID_SIZE];
+};
+
+/* A value of group 0002 to ${dst}, without its padding. */
+static void
+take_uid(char dst[UID_SIZE], const uint8_t *p, size_t n)
+{
+	while (n > 0 && (p[n - 1] == '\0' || p[n - 1] == ' '))
+		n--;
+	if (n < UID_SIZE)
+		(void)str_copy_n(dst, UID_SIZE, (const char *)p, n);
+}
+
+/* The elements of group 0002, Explicit Little Endian (PS3.10 7.1). */
+static int
+read_meta(struct part *a, struct err *e)
+{
+	struct cur c = cur_of(a->head.p + META_AT, a->head_n - META_AT);
+	a->class_uid[0] = a->instance_uid[0] = a->syntax[0] = '\0';
+	while (cur_left(&c) > 0) {
+		uint32_t group = cur_u16le(&c);
+		uint32_t element = cur_u16le(&c);
+		const uint8_t *vr = cur_take(&c, 2);
+		uint32_t n = cur_u16le(&c);
+		if (vr != NULL && (memcmp(vr, "OB", 2) == 0 ||
+		    memcmp(vr, "UN", 2) == 0))
+			n = cur_u32le(&c);
+		const uint8_t *p = cur_take(&c, n);
+		if (c.failed || group != 2 || p == NULL)
+			break;
+		if (element == 0x0002)
+			take_uid(a->class_uid, p, n);
+		else if (element == 0x0003)
+			take_uid(a->instance_uid, p, n);
+		else if (element == 0x0010)
+			take_uid(a->syntax, p, n);
+	}
+	if (!uid_is_valid(a->class_uid) || !uid_is_valid(a->instance_uid) ||
+	    !uid_is_valid(a->syntax))
+		return err_set(e, ERR_PEER, 0, "WADO-RS: a file does not say "
+		    "what it is");
+	return 0;
+}
+
+/* More of the file's head; how many bytes were used. */
+static size_t
+add_head(struct part *a, const uint8_t *p, size_t n, struct err *e)
+{
+	static const uint8_t mark[] = {'D', 'I', 'C', 'M', 2, 0, 0, 0, 'U',
+	    'L', 4, 0};
+	size_t first = META_AT + META_HEAD;
+	size_t want = a->head_n > 0 ? a->head_n : first;
+	size_t k = want - a->head.len < n ? want - a->head.len : n;
+	buf_add(&a->head, p, k);
+	if (a->head.len < want || a->head_n > 0)
+		return k;
+	struct cur c = cur_of(a->head.p + first - 4, 4);
+	uint32_t group_n = cur_u32le(&c);
+	if (memcmp(a->head.p + META_AT - 4, mark, sizeof(mark)) == 0 &&
+	    group_n <= META_MAX)
+		a->head_n = first + group_n;
+	else
+		(void)err_set(e, ERR_PEER, 0, "WADO-RS: a part is no DICOM "
+		    "file"); /* its length stays 0: the caller sees that */
+	return k;
+}
+
+static int
+take_head(struct part *a, const uint8_t **p, size_t *n, struct err *e)
+{
+	while (!a->taken && *n > 0) {
+		size_t k = add_head(a, *p, *n, e);
+		*p += k;
+		*n -= k;
+		if (a->head.len >= META_AT + META_HEAD && a->head_n == 0)
+			return -1;
+		if (a->head_n == 0 || a->head.len < a->head_n)
+			continue;
+		if (read_meta(a, e) != 0)
+			return -1;
+		struct intake_object o = {.own = a->t->ticket,
+		    .class_uid = a->class_uid,
+		    .instance_uid = a->instance_uid, .syntax = a->syntax};
+		(void)intake_begin(&a->v, a->t->in, &o); /* its end tells */
+		a->taken = true;
+	}
+	return 0;
+}
+
+static int
+on_part(void *ctx, enum multipart_what what, const void *data, size_t n,
+    struct err *e)
+{ /* multipart_fn */
+	struct part *a = ctx;
+	const uint8_t *p = data;
+	struct err full; /* it is dropped, and its end tells */
+	switch (what) {
+	case MULTIPART_BEGIN:
+		buf_clear(&a->head);
+		a->head_n = 0;
+		a->taken = false;
+		return 0;
+	case MULTIPART_DATA:
+		if (take_head(a, &p, &n, e) != 0)
+			return -1;
+		if (n > 0)
+			(void)intake_write(&a->v, p, n, &full); /* see above */
+		return 0;
+	case MULTIPART_END:
+		break;
+	}
+	if (!a->taken)
+		return err_set(e, ERR_PEER, 0,
+		    "WADO-RS: a part is no DICOM file");
+	a->taken = false;
+	(void)intake_end(&a->v); /* the list of what is here tells */
+	a->t->n_came++;
+	return transfer_may_go_on(a->t, e);
+}
+
+static int
+on_head(void *ctx, const char *content_type, struct err *e)
+{ /* http_sink.head */
+	struct part *a = ctx;
+	/* one file alone would not say whether it is whole */
+	return multipart_begin(&a->m, content_type, on_part, a, e);
+}
+
+static int
+on_body(void *ctx, const void *p, size_t n, struct err *e) /* http_sink.body */
+{
+	struct part *a = ctx;
+	return multipart_feed(&a->m, p, n, e);
+}
+
+/* GET ${url}: 0 all of it came; 1 it has not got that; -1. */
+static int
+get(struct part *a, struct http_link *l, const char *url, struct err *e)
+{
+	struct http_sink sink = {.ctx = a, .head = on_head, .body = on_body};
+	struct transfer *t = a->t;
+	int status = 0;
+	int rc = http_get(l, url, ACCEPT, &sink, &status, e);
+	bool came = rc == 0 && status >= 200 && status <= 299;
+	if (came && !multipart_is_over(&a->m))
+		rc = err_set(e, ERR_NET, 0,
+		    "WADO-RS: the answer ends in the middle");
+	if (a->taken) /* it will not be whole */
+		intake_drop(&a->v);
+	a->taken = false;
+	if (rc != 0 || came)
+		return rc;
+	(void)rest_refused("WADO-RS", status, &t->status, e); /* -1 */
+	(void)str_copy(t->said, sizeof(t->said), e->msg); /* a cut is fine */
+	return status == 404 || status == 410 ? 1 : -1;
+}
+
+/* Whether ${keys} name all instances of their series. */
+static bool
+is_whole_series(struct transfer *t, const struct attrs *keys)
+{
+	const char *series = attrs_value(keys, TAG_SERIES_UID);
+	bool whole = true;
+	lock_acquire(&t->in->tickets.lock);
+	for (unsigned i = 0; i < t->ticket->n_lines && whole; i++) {
+		const struct ticket_line *l = &t->ticket->lines[i];
+		whole = !str_eq(l->series_uid, series) ||
+		    (!l->here && l->taken == t->lane + 1);
+	}
+	lock_release(&t->in->tickets.lock);
+	return whole;
+}
+
+/* The instances of ${uids}, joined by '\', one by one: what one cannot give is
+ * left out. */
+static int
+get_each(struct part *a, struct http_link *l, const char *base,
+    const char *uids, struct err *e)
+{
+	char url[URL_MAX];
+	while (uids[0] != '\0') {
+		size_t n = strcspn(uids, "\\");
+		(void)snprintf(url, sizeof(url), "%s/instances/%.*s", base,
+		    (int)n, uids); /* of valid UIDs: it fits */
+		uids += n + (uids[n] != '\0');
+		if (get(a, l, url, e) < 0 ||
+		    transfer_may_go_on(a->t, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+retrieve(struct part *a, struct http_link *l, const struct attrs *keys,
+    struct err *e)
+{
+	char base[URL_MAX / 2];
+	const char *series = attrs_value(keys, TAG_SERIES_UID);
+	const char *top = a->t->ar->dicomweb;
+	size_t n = strlen(top);
+	while (n > 0 && top[n - 1] == '/')
+		n--;
+	int k = snprintf(base, sizeof(base), "%.*s/studies/%s%s%s", (int)n,
+	    top, a->t->ticket->study_uid, series[0] != '\0' ? "/series/" : "",
+	    series);
+	if (k < 0 || (size_t)k >= sizeof(base))
+		return err_set(e, ERR_INVAL, 0, "dicomweb: the address is "
+		    "too long");
+	if (series[0] != '\0' && !is_whole_series(a->t, keys))
+		return get_each(a, l, base, attrs_value(keys,
+		    TAG_SOP_INSTANCE), e);
+	int rc = get(a, l, base, e);
+	if (rc == 1 && series[0] == '\0') { /* perhaps it knows its series */
+		a->t->by_part = true;
+		ticket_give_back(&a->t->in->tickets, a->t->ticket,
+		    (uint8_t)(a->t->lane + 1));
+	}
+	return rc < 0 ? -1 : 0; /* what did not come, the lines tell */
+}
+
+int
+transfer_rest(struct transfer *t, struct err *e)
+{
+	struct part a = {.t = t};
+	struct http_link *l = rest_open(t->stop);
+	struct attrs keys;
+	int rc = 0;
+	buf_init(&a.head, META_AT + META_HEAD + META_MAX);
+	while (rc == 0 && transfer_next(t, &keys) == 1) {
+		rc = retrieve(&a, l, &keys, e);
+		attrs_done(&keys);
+		if (rc == 0)
+			rc = transfer_may_go_on(t, e);
+	}
+	buf_done(&a.head);
+	http_link_free(&l);
+	if (rc != 0) /* others may ask for it */
+		ticket_give_back(&t->in->tickets, t->ticket,
+		    (uint8_t)(t->lane + 1));
+	return rc;
+}
