@@ -14,15 +14,14 @@ is_loose(const struct board_study *s)
 	    s->state != STUDY_FETCHING;
 }
 
-/* What has no room gives way to a sooner study too, but not to itself: when
- * a person asks for it, it is wanted for its own case. */
+/* What has no room gives way to all that has, also to the others that its own
+ * case wants. */
 static bool
 gives_way(const struct evict_ask *ask, const struct board_study *s)
 {
 	if (ask->who == EVICT_FOR_ANY)
 		return false;
-	return s->no_room ? s->deadline_utc != ask->before_utc :
-			    s->deadline_utc > ask->before_utc;
+	return s->no_room || s->deadline_utc > ask->before_utc;
 }
 
 static bool

@@ -220,8 +220,12 @@ try_fetch(struct prefetch *p, const struct plan_step *step)
 	    prefetch_running(p, s->uid) != NULL ||
 	    !p->ports.may_fetch(p->ports.ctx, s->uid))
 		return;
-	if (p->ports.make_room(p->ports.ctx, prefetch_room_for(s),
-	    step->deadline_utc, why, sizeof(why))) {
+	enum study_state was = s->state;
+	s->state = STUDY_FETCHING; /* it does not give way to itself */
+	bool ok = p->ports.make_room(p->ports.ctx, prefetch_room_for(s),
+	    step->deadline_utc, why, sizeof(why));
+	s->state = was;
+	if (ok) {
 		prefetch_begin(p, s, archive);
 		return;
 	}

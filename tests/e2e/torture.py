@@ -63,6 +63,12 @@ class Viewer(threading.Thread):
         self.stop = threading.Event()
 
     def run(self):
+        try:
+            self.read()
+        except Exception as e:  # else it would be quiet from now on
+            self.lie = f"the viewer: {e!r}"
+
+    def read(self):
         while not self.stop.wait(0.05) and not self.lie:
             study = self.random.choice(list(self.truth))
             code, got = retrieve("UNDERSTUDY", self.port, study)

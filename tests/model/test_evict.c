@@ -171,7 +171,9 @@ test_evict_what_has_no_room_goes_before_the_other_pins(void **state)
 
 	assert_string_equal(order(f, &ask), "1.2 1.1");
 	assert_string_equal(order(f, &anybody), "");
-	ask.before_utc = 200; /* it is wanted itself */
+	ask.before_utc = 200; /* of the same case */
+	assert_string_equal(order(f, &ask), "1.2 1.1");
+	board_study(f->board, "1.2")->state = STUDY_FETCHING; /* for itself */
 	assert_string_equal(order(f, &ask), "1.1");
 }
 
