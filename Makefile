@@ -163,6 +163,10 @@ fuzz: ## fuzz every parser for FUZZ_S seconds (needs clang)
 bench: ## speed, ours and the peers in one run, as ratios
 	$(Q)$(MAKE) all tests
 	$(Q)sh tests/e2e/bench.sh
+simulate: ## a hospital's month on a virtual clock; draws a night
+	$(Q)$(MAKE) $(B)/tools/simulate
+	$(Q)$(B)/tools/simulate --svg $(B)/night.svg
+	$(Q)echo "the night: $(B)/night.svg"
 torture: ## kill -9 and power cuts under load, TORTURE rounds (100); faults
 	$(Q)$(MAKE) all tests
 	$(Q)sh tests/e2e/80-kill.sh $(or $(TORTURE),100)
@@ -222,6 +226,6 @@ endif
 clean: ## remove everything built
 	rm -rf build
 
-.PHONY: all programs help deps demo tests check e2e test asan tsan coverage fuzz bench \
+.PHONY: all programs help deps demo tests check e2e test asan tsan coverage fuzz bench simulate \
 	torture lint floors size macos-check install uninstall clean
 .PRECIOUS: $(B)/%.o $(B)/page.c
