@@ -15,6 +15,7 @@ struct loading {
 	struct cache *c;
 	struct index_reader *reader;
 	bool clean; /* the last stop was */
+	unsigned readmitted; /* objects, into an index that was lost */
 	unsigned bad_rows;
 	unsigned unread; /* the system failed, the object may be whole */
 	int rc;
@@ -33,6 +34,30 @@ is_known(void *ctx, const uint8_t name[STORE_NAME_BYTES], uint64_t file_bytes)
 		return true; /* when in doubt, nothing is removed */
 	}
 	return rc == 1 && file_bytes == length + offset;
+}
+
+/* The index knows nothing: a file that proves to be whole is taken in again.
+ * What cannot be read just now stays, and so does what finds no room. */
+static bool
+is_readmitted(void *ctx, const uint8_t name[STORE_NAME_BYTES],
+    uint64_t file_bytes)
+{ /* store_known_fn */
+	struct loading *l = ctx;
+	struct cache *c = l->c;
+	struct store_item it;
+	struct store_map m;
+	struct err e;
+	(void)file_bytes; /* its seal tells the length */
+	if (store_unseal(c->st, name, &it, &m, &e) != 0) {
+		l->unread += e.code != ERR_CORRUPT;
+		return e.code != ERR_CORRUPT;
+	}
+	bool ok = c->ports.readmit(c->ports.ctx, &it, m.p, m.n, &e) == 0;
+	store_unmap(&m);
+	if (ok)
+		c->ports.learn(c->ports.ctx, it.class_uid, it.syntax);
+	l->readmitted += ok;
+	return ok;
 }
 
 /* Rows whose file is gone, short, or (after a crash, where the study was
@@ -108,11 +133,17 @@ cache_load(struct cache *c, struct err *e)
 	l.reader = index_reader_open(c->ix, e);
 	if (l.reader == NULL)
 		return -1;
-	int rc = index_select(l.reader, &objects, on_object, &l, e);
+	int rc = index_totals(l.reader, &totals, e);
+	bool lost = rc == 0 && totals.instances == 0 && totals.studies == 0;
+	if (rc == 0)
+		rc = index_select(l.reader, &objects, on_object, &l, e);
 	if (rc == 0)
 		rc = index_flush(c->ix, e);
 	if (rc == 0)
-		rc = store_sweep(c->st, is_known, &l, &removed, &foreign, e);
+		rc = store_sweep(c->st, lost && c->ports.readmit != NULL ?
+		    is_readmitted : is_known, &l, &removed, &foreign, e);
+	if (rc == 0)
+		rc = index_flush(c->ix, e);
 	if (rc == 0)
 		rc = l.rc;
 	if (rc == 0)
@@ -125,6 +156,9 @@ cache_load(struct cache *c, struct err *e)
 	if (l.unread > 0)
 		log_warn("cache.load.unread", "instances=%u action=kept",
 		    l.unread);
+	if (l.readmitted > 0)
+		log_warn("cache.index.rebuilt", "instances=%u action="
+		    "compared_with_the_archives", l.readmitted);
 	store_set_held(c->st, totals.bytes);
 	stats_add(STAT_SWEPT_FILES, removed);
 	stats_add(STAT_SWEPT_ROWS, l.bad_rows);

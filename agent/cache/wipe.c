@@ -16,14 +16,14 @@ struct wiping {
 	bool gone; /* all of it; false also when it never ran */
 };
 
-/* Rows first: files without rows are nobody's, and go at the next start if
- * they do not go now. */
+/* Files first: with no row left they would be taken in again at the next
+ * start. A row without its file goes then. */
 static void
 wiping_work(struct job *j) /* job_fn, worker */
 {
 	struct wiping *w = (struct wiping *)j;
-	w->gone = index_wipe(w->c->ix, &w->e) == 0 &&
-	    store_wipe(w->c->st, &w->removed, &w->e) == 0;
+	w->gone = store_wipe(w->c->st, &w->removed, &w->e) == 0 &&
+	    index_wipe(w->c->ix, &w->e) == 0;
 }
 
 static void

@@ -42,6 +42,14 @@ on_learn(void *ctx, const char *class_uid, const char *syntax)
 	node_learn(a->node, class_uid, syntax);
 }
 
+static int
+readmit(void *ctx, const struct store_item *it, const void *p, size_t n,
+    struct err *e)
+{ /* cache_ports.readmit */
+	struct agent *a = ctx;
+	return prefetch_readmit(a->index, it, p, n, e);
+}
+
 int
 agent_start_cache(struct agent *a, struct err *e)
 {
@@ -51,7 +59,7 @@ agent_start_cache(struct agent *a, struct err *e)
 	    .high = a->conf->cache_high, .low = a->conf->cache_low,
 	    .scrub = a->conf->scrub, .horizon_s = a->conf->horizon_s};
 	struct cache_ports p = {.ctx = a, .changed = on_changed,
-	    .missing = on_missing, .learn = on_learn};
+	    .missing = on_missing, .learn = on_learn, .readmit = readmit};
 	a->cache = cache_start(a->loop, &c, &p, a->board, a->index, a->store,
 	    e);
 	return a->cache != NULL ? 0 : -1;

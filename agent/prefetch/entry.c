@@ -169,6 +169,50 @@ entry_read(struct entry *ret, struct store_writer *w, const char *syntax,
 	}
 }
 
+/* The same of a data set that lies mapped. */
+static int
+read_mapped(struct entry *ret, const uint8_t *p, size_t n,
+    const char *syntax, struct err *e)
+{
+	size_t k = n < DATASET_HEADER_MAX ? n : DATASET_HEADER_MAX;
+	struct scan sc = {.how = SCAN_WHOLE, .end = k};
+	*ret = (struct entry){.meta = {.n = 0}};
+	attrs_init(&ret->as);
+	if (!str_eq(syntax, SYNTAX_DEFLATED_LE) &&
+	    scan_data_set(p, k, syntax, NULL, NULL, &sc, e) != 0)
+		return -1;
+	if (sc.how == SCAN_MORE || (sc.how == SCAN_WHOLE && k < n))
+		return err_set(e, ERR_PARSE, 0,
+		    "the data set ends inside an element");
+	return read_bytes(ret, p, k, sc.end, syntax, e);
+}
+
+int
+prefetch_readmit(struct index *ix, const struct store_item *it,
+    const void *p, size_t n, struct err *e)
+{
+	struct entry en;
+	uint8_t name[STORE_NAME_BYTES] = {0};
+	int rc = read_mapped(&en, p, n, it->syntax, e);
+	const char *study = attrs_value(&en.as, TAG_STUDY_UID);
+	const char *series = attrs_value(&en.as, TAG_SERIES_UID);
+	const char *instance = attrs_value(&en.as, TAG_SOP_INSTANCE);
+	if (rc == 0 && uid_is_valid(study) && uid_is_valid(series))
+		store_name(name, study, series, instance);
+	if (rc == 0 && (!str_eq(instance, it->instance_uid) ||
+	    memcmp(name, it->object.name, sizeof(name)) != 0))
+		rc = err_set(e, ERR_CORRUPT, 0, "readmit an object: its UIDs "
+		    "are not those of its file");
+	if (rc == 0) {
+		struct intake_object o = {.class_uid = it->class_uid,
+		    .instance_uid = it->instance_uid, .syntax = it->syntax};
+		entry_describe(&en, it->syntax);
+		entry_put(&en, ix, &o, &it->object);
+	}
+	entry_done(&en);
+	return rc;
+}
+
 void
 entry_done(struct entry *en)
 {

@@ -15,10 +15,8 @@
 #include "http/get.h"
 #include "prefetch/rest.h"
 #include "wire/multipart.h"
+#include "wire/part10.h"
 
-#define META_AT 132 /* preamble and DICM, PS3.10 7.1 */
-#define META_HEAD 12 /* of the group length */
-#define META_MAX (64 * 1024) /* bytes of group 0002 */
 #define URL_MAX 4096
 #define ACCEPT "multipart/related; type=\"application/dicom\"; " \
 	"transfer-syntax=*"
@@ -30,70 +28,18 @@ struct part {
 	size_t head_n; /* bytes of it; 0 = not known yet */
 	bool taken; /* ${v} has begun */
 	struct arrival v;
-	char class_uid[UID_SIZE], instance_uid[UID_SIZE], syntax[UID_SIZE];
+	struct part10 file;
 };
-
-/* A value of group 0002 to ${dst}, without its padding. */
-static void
-take_uid(char dst[UID_SIZE], const uint8_t *p, size_t n)
-{
-	while (n > 0 && (p[n - 1] == '\0' || p[n - 1] == ' '))
-		n--;
-	if (n < UID_SIZE)
-		(void)str_copy_n(dst, UID_SIZE, (const char *)p, n);
-}
-
-/* The elements of group 0002, Explicit Little Endian (PS3.10 7.1). */
-static int
-read_meta(struct part *a, struct err *e)
-{
-	struct cur c = cur_of(a->head.p + META_AT, a->head_n - META_AT);
-	a->class_uid[0] = a->instance_uid[0] = a->syntax[0] = '\0';
-	while (cur_left(&c) > 0) {
-		uint32_t group = cur_u16le(&c);
-		uint32_t element = cur_u16le(&c);
-		const uint8_t *vr = cur_take(&c, 2);
-		uint32_t n = cur_u16le(&c);
-		if (vr != NULL && (memcmp(vr, "OB", 2) == 0 ||
-		    memcmp(vr, "UN", 2) == 0))
-			n = cur_u32le(&c);
-		const uint8_t *p = cur_take(&c, n);
-		if (c.failed || group != 2 || p == NULL)
-			break;
-		if (element == 0x0002)
-			take_uid(a->class_uid, p, n);
-		else if (element == 0x0003)
-			take_uid(a->instance_uid, p, n);
-		else if (element == 0x0010)
-			take_uid(a->syntax, p, n);
-	}
-	if (!uid_is_valid(a->class_uid) || !uid_is_valid(a->instance_uid) ||
-	    !uid_is_valid(a->syntax))
-		return err_set(e, ERR_PEER, 0, "WADO-RS: a file does not say "
-		    "what it is");
-	return 0;
-}
 
 /* More of the file's head; how many bytes were used. */
 static size_t
-add_head(struct part *a, const uint8_t *p, size_t n, struct err *e)
+add_head(struct part *a, const uint8_t *p, size_t n)
 {
-	static const uint8_t mark[] = {'D', 'I', 'C', 'M', 2, 0, 0, 0, 'U',
-	    'L', 4, 0};
-	size_t first = META_AT + META_HEAD;
-	size_t want = a->head_n > 0 ? a->head_n : first;
+	size_t want = a->head_n > 0 ? a->head_n : PART10_FIRST;
 	size_t k = want - a->head.len < n ? want - a->head.len : n;
 	buf_add(&a->head, p, k);
-	if (a->head.len < want || a->head_n > 0)
-		return k;
-	struct cur c = cur_of(a->head.p + first - 4, 4);
-	uint32_t group_n = cur_u32le(&c);
-	if (memcmp(a->head.p + META_AT - 4, mark, sizeof(mark)) == 0 &&
-	    group_n <= META_MAX)
-		a->head_n = first + group_n;
-	else
-		(void)err_set(e, ERR_PEER, 0, "WADO-RS: a part is no DICOM "
-		    "file"); /* its length stays 0: the caller sees that */
+	if (a->head.len == PART10_FIRST && a->head_n == 0)
+		a->head_n = part10_data_at(a->head.p);
 	return k;
 }
 
@@ -101,18 +47,21 @@ static int
 take_head(struct part *a, const uint8_t **p, size_t *n, struct err *e)
 {
 	while (!a->taken && *n > 0) {
-		size_t k = add_head(a, *p, *n, e);
+		size_t k = add_head(a, *p, *n);
 		*p += k;
 		*n -= k;
-		if (a->head.len >= META_AT + META_HEAD && a->head_n == 0)
-			return -1;
+		if (a->head.len >= PART10_FIRST && a->head_n == 0)
+			return err_set(e, ERR_PEER, 0,
+			    "WADO-RS: a part is no DICOM file");
 		if (a->head_n == 0 || a->head.len < a->head_n)
 			continue;
-		if (read_meta(a, e) != 0)
-			return -1;
+		if (!part10_read(a->head.p, a->head_n, &a->file))
+			return err_set(e, ERR_PEER, 0,
+			    "WADO-RS: a file does not say what it is");
 		struct intake_object o = {.own = a->t->ticket,
-		    .class_uid = a->class_uid,
-		    .instance_uid = a->instance_uid, .syntax = a->syntax};
+		    .class_uid = a->file.class_uid,
+		    .instance_uid = a->file.instance_uid,
+		    .syntax = a->file.syntax};
 		(void)intake_begin(&a->v, a->t->in, &o); /* its end tells */
 		a->taken = true;
 	}
@@ -257,7 +206,7 @@ transfer_rest(struct transfer *t, struct err *e)
 	struct http_link *l = rest_open(t->stop);
 	struct attrs keys;
 	int rc = 0;
-	buf_init(&a.head, META_AT + META_HEAD + META_MAX);
+	buf_init(&a.head, PART10_FIRST + PART10_META_MAX);
 	while (rc == 0 && transfer_next(t, &keys) == 1) {
 		rc = retrieve(&a, l, &keys, e);
 		attrs_done(&keys);

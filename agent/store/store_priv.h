@@ -17,7 +17,8 @@
 #define STORE_FILE_NAME (STORE_HEX_NAME + 4) /* "<64 hex>.dcm" */
 #define STORE_SPARE_MAX 8 /* idle writers, and readers, kept for reuse */
 #define STORE_CHECKED_MAX 1024 /* files known to be whole */
-#define STORE_HEADER_MAX 1024 /* bytes; ours has at most 520 */
+#define STORE_HEADER_MAX 1024 /* bytes; ours has at most 620 */
+#define STORE_SEAL_BYTES 24 /* digest, then length, little endian */
 
 struct store {
 	/* set at birth, then constant */
@@ -99,6 +100,7 @@ int store_sys_flush(int fd);
 /* All ${n} bytes or -1; interruptions and short counts are gone over. */
 int store_sys_write(int fd, const void *p, size_t n);
 int store_sys_read_at(int fd, void *p, size_t n, uint64_t at);
+int store_sys_write_at(int fd, const void *p, size_t n, uint64_t at);
 void *store_sys_map(int fd, size_t n);
 /* Close a descriptor unless -1, and forget it. */
 void store_sys_close(int *fd);

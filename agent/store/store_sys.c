@@ -106,6 +106,17 @@ store_sys_write(int fd, const void *p, size_t n)
 }
 
 int
+store_sys_write_at(int fd, const void *p, size_t n, uint64_t at)
+{
+	if (store_sys_fails())
+		return -1;
+	ssize_t done = pwrite(fd, p, n, (off_t)at);
+	if (done >= 0 && (size_t)done != n)
+		errno = EIO; /* some bytes, which fit before */
+	return done >= 0 && (size_t)done == n ? 0 : -1;
+}
+
+int
 store_sys_read_at(int fd, void *p, size_t n, uint64_t at)
 {
 	if (store_sys_fails())

@@ -28,6 +28,7 @@ struct store_writer {
 	size_t fill;
 	uint64_t length; /* of the data set so far */
 	uint32_t offset; /* of the data set in the file */
+	uint32_t seal_at; /* of the seal in the file */
 	int fd;
 	char tmp[2 * TMP_ID_BYTES + 1]; /* "" once it has its name */
 	char instance_uid[UID_SIZE];
@@ -126,11 +127,22 @@ add_element(struct buf *b, uint16_t element, const char *vr, const char *v)
 		buf_add_u8(b, str_eq(vr, "UI") ? 0 : ' ');
 }
 
+/* The seal is private information (PS3.10 7.1): with it a file tells by
+ * itself whether it is whole. Its place is kept until the digest is known. */
+static void
+add_seal_place(struct buf *b)
+{
+	add_element(b, 0x0100, "UI", UID_IMPLEMENTATION);
+	buf_add(b, "\x02\0\x02\x01OB\0\0", 8);
+	buf_add_u32le(b, STORE_SEAL_BYTES);
+	buf_fill(b, 0, STORE_SEAL_BYTES);
+}
+
 /* PS3.10 7.1. The preamble is always zero: one from outside could be a
  * program's. */
-void
-store_file_head(struct buf *b, const char *class_uid,
-    const char *instance_uid, const char *syntax)
+static void
+add_head(struct buf *b, const char *class_uid, const char *instance_uid,
+    const char *syntax, bool sealed)
 {
 	buf_fill(b, 0, PREAMBLE_BYTES);
 	buf_add_str(b, "DICM");
@@ -143,7 +155,37 @@ store_file_head(struct buf *b, const char *class_uid,
 	add_element(b, 0x0010, "UI", syntax);
 	add_element(b, 0x0012, "UI", UID_IMPLEMENTATION);
 	add_element(b, 0x0013, "SH", UID_VERSION_NAME);
+	if (sealed)
+		add_seal_place(b);
 	buf_put_u32le(b, at, (uint32_t)(b->len - at - 4));
+}
+
+void
+store_file_head(struct buf *b, const char *class_uid,
+    const char *instance_uid, const char *syntax)
+{
+	add_head(b, class_uid, instance_uid, syntax, false);
+}
+
+/* Digest and length of the data set into the file's head: in the buffer, when
+ * nothing has left it yet. */
+static int
+seal(struct store_writer *w, const uint8_t digest[STORE_DIGEST_BYTES],
+    struct err *e)
+{
+	struct buf b;
+	int rc = 0;
+	buf_init(&b, STORE_SEAL_BYTES);
+	buf_add(&b, digest, STORE_DIGEST_BYTES);
+	buf_add_u64le(&b, w->length);
+	if (w->fill == w->offset + w->length)
+		memcpy(w->buf + w->seal_at, b.p, STORE_SEAL_BYTES);
+	else if (store_sys_write_at(w->fd, b.p, STORE_SEAL_BYTES,
+	    w->seal_at) != 0)
+		rc = err_set(e, store_code_of(errno), errno,
+		    "seal an object");
+	buf_done(&b);
+	return rc;
 }
 
 static int
@@ -213,9 +255,10 @@ store_begin(struct store *s, const char *class_uid, const char *instance_uid,
 	(void)XXH3_128bits_reset(w->hash); /* fails for NULL only */
 	struct buf b;
 	buf_init(&b, STORE_HEADER_MAX);
-	store_file_head(&b, class_uid, instance_uid, syntax);
+	add_head(&b, class_uid, instance_uid, syntax, true);
 	assert(!b.failed && b.len % 2 == 0);
 	w->offset = (uint32_t)b.len;
+	w->seal_at = w->offset - STORE_SEAL_BYTES;
 	memcpy(w->buf, b.p, b.len);
 	w->fill = b.len;
 	buf_done(&b);
@@ -393,11 +436,11 @@ store_commit(struct store_writer **pp, const char *study_uid,
 		    "keep an object: want the UIDs it was begun with");
 		goto out; /* rc says it */
 	}
-	if (flush(w, e) != 0)
-		goto out;
 	XXH128_canonical_t c;
 	XXH128_canonicalFromHash(&c, XXH3_128bits_digest(w->hash));
 	memcpy(o.digest, c.digest, sizeof(o.digest));
+	if (seal(w, o.digest, e) != 0 || flush(w, e) != 0)
+		goto out;
 	store_name(o.name, study_uid, series_uid, instance_uid);
 	rc = finish(w, &o, e);
 	if (rc == 0)

@@ -38,11 +38,16 @@ struct cache_ports {
 	void (*missing)(void *ctx); /* [loop] a damaged study wants fetching */
 	/* [loop], at start, once an object: one of this pair is held */
 	void (*learn)(void *ctx, const char *class_uid, const char *syntax);
+	/* [loop], at start, when the index is empty: put the object into it;
+	 * -1: it cannot be, and its file goes */
+	int (*readmit)(void *ctx, const struct store_item *it, const void *p,
+	    size_t n, struct err *e);
 };
 
 /* Bring index, store and board together: sweep what a crash left, after an
  * unclean stop check every object of studies that are not ready, fill the
- * board, set the quota. Blocks; call before the loop runs. */
+ * board, set the quota. An index that was lost is made anew from the files
+ * that prove to be whole (readmit). Blocks; call before the loop runs. */
 struct cache *cache_start(struct loop *l, const struct cache_config *c,
     const struct cache_ports *ports, struct board *b, struct index *ix,
     struct store *st, struct err *e);

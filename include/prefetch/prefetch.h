@@ -93,6 +93,13 @@ void prefetch_halt(struct prefetch *p);
 /* Free it, after those who call prefetch_take have ended. */
 void prefetch_stop(struct prefetch **pp);
 
+/* [any] An object that was kept by an earlier agent comes back into an index
+ * that was lost: its rows are made from its data set, ${n} bytes, as when it
+ * came. ERR_CORRUPT when its UIDs are not those of its name. Its study is not
+ * ready by that: the archive's list tells. */
+int prefetch_readmit(struct index *ix, const struct store_item *it,
+    const void *p, size_t n, struct err *e);
+
 /* The board's cases or the clock changed: settle, plan, begin what is due. */
 void prefetch_look(struct prefetch *p);
 /* The machine slept for ${asleep_ms} (0: only its clock was set): what was

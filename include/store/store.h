@@ -10,7 +10,8 @@
  *         <path>/tmp/<random hex>   objects being written
  *         <path>/ab/cd/<64 hex>.dcm SHA-256 of study|series|sop UIDs
  * An object is a DICOM Part 10 file: 128 zero bytes, DICM, group 0002, then
- * the data set as received. Digest (XXH3-128) and length are the data set's.
+ * the data set as received. Digest (XXH3-128) and length are the data set's;
+ * both stand in group 0002 too, as private information: the seal.
  * No sync an object; store_sync makes all that was committed durable, and
  * only after it may a study be called ready.
  */
@@ -116,8 +117,15 @@ void store_read_end(struct store_reader **pp);
 int store_map_checked(struct store *s, const struct store_object *o,
     struct store_map *ret, struct err *e);
 
+/* The object of that name by its file alone, when the index is lost: what it
+ * is (without the UIDs of study and series, which its data set has) and its
+ * data set, mapped. ERR_CORRUPT when it has no seal that fits, or its digest
+ * does not hold. [worker] or at start */
+int store_unseal(struct store *s, const uint8_t name[STORE_NAME_BYTES],
+    struct store_item *ret, struct store_map *ret_map, struct err *e);
+
 /* Append the head of a Part 10 file (preamble, DICM, group 0002), as it stands
- * before a stored data set. */
+ * before a stored data set but for the seal. */
 void store_file_head(struct buf *b, const char *class_uid,
     const char *instance_uid, const char *syntax);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects read piece by piece: the end comes only if all of it holds. */
 #include "store_fixture.h"
+#include "wire/part10.h"
 
 #define BIG ((size_t)900001) /* more than three steps of the reader */
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -311,12 +312,77 @@ test_store_file_head_is_what_stands_before_a_data_set(void **state)
 
 	store_file_head(&b, MR, "1.2.3.4", LE);
 
+	/* all but the group's length, and the seal at its end */
 	int fd = open_file(f, &o);
-	assert_int_equal(b.len, o.offset);
+	assert_true(b.len < o.offset);
 	assert_int_equal(pread(fd, got, b.len, 0), b.len);
-	assert_memory_equal(got, b.p, b.len);
+	assert_memory_equal(got, b.p, PART10_FIRST - 4);
+	assert_memory_equal(got + PART10_FIRST, b.p + PART10_FIRST,
+	    b.len - PART10_FIRST);
 	(void)close(fd);
 	buf_done(&b);
+}
+
+static void
+test_store_unseal_gives_the_object_without_an_index(void **state)
+{
+	static const size_t sizes[] = {0, 1, 1000, 262144 - 700, 262144, BIG};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		char sop[32];
+		struct store_object o;
+		struct store_item it;
+		struct store_map m;
+		(void)snprintf(sop, sizeof(sop), "1.2.3.%zu", i + 1);
+		make(f, sop, sizes[i], &o);
+
+		assert_int_equal(store_unseal(f->s, o.name, &it, &m, &f->e),
+		    0);
+
+		assert_memory_equal(&it.object, &o, sizeof(o));
+		assert_string_equal(it.instance_uid, sop);
+		assert_string_equal(it.class_uid, MR);
+		assert_string_equal(it.syntax, LE);
+		assert_int_equal(m.n, sizes[i]);
+		assert_memory_equal(m.p, bytes, sizes[i]);
+		store_unmap(&m);
+	}
+}
+
+static void
+test_store_unseal_finds_every_damage(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct store_item it;
+	struct store_map m;
+	make(f, "1.2.3.4", 1000, &o);
+	int fd = open_file(f, &o);
+
+	/* any byte of the seal or the data set */
+	for (off_t at = o.offset - 24; at < o.offset + 1000; at += 7) {
+		uint8_t was, b;
+		assert_int_equal(pread(fd, &was, 1, at), 1);
+		b = was ^ 0x40;
+		assert_int_equal(pwrite(fd, &b, 1, at), 1);
+		assert_int_equal(store_unseal(f->s, o.name, &it, &m, &f->e),
+		    -1);
+		assert_int_equal(f->e.code, ERR_CORRUPT);
+		assert_int_equal(pwrite(fd, &was, 1, at), 1);
+	}
+	assert_int_equal(store_unseal(f->s, o.name, &it, &m, &f->e), 0);
+	store_unmap(&m);
+
+	/* cut anywhere, longer, empty */
+	for (off_t n = o.offset + 999; n >= 0; n -= 131) {
+		assert_int_equal(ftruncate(fd, n), 0);
+		assert_int_equal(store_unseal(f->s, o.name, &it, &m, &f->e),
+		    -1);
+		assert_int_equal(f->e.code, ERR_CORRUPT);
+	}
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(store_unseal(f->s, o.name, &it, &m, &f->e), -1);
+	(void)close(fd);
 }
 
 int
@@ -334,6 +400,8 @@ main(void)
 	    TEST(test_store_map_checked_looks_again_only_at_what_has_changed),
 	    TEST(test_store_map_checked_remembers_no_more_than_its_bound),
 	    TEST(test_store_file_head_is_what_stands_before_a_data_set),
+	    TEST(test_store_unseal_gives_the_object_without_an_index),
+	    TEST(test_store_unseal_finds_every_damage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
