@@ -10,6 +10,7 @@
 #include "cache/cache_priv.h"
 
 #define RETENTION_EVERY_MS (INT64_C(3600) * 1000)
+#define SCRUB_EVERY_MS 10000 /* is there time for it? */
 #define AGE_DOUBTED 12 /* retentions: older than that is a wrong clock */
 #define DOUBT_NS (3600 * CLOCK_S) /* of the clock, once it was set */
 #define LISTS_FIRST_NS (60 * CLOCK_S) /* before that no case is known */
@@ -250,6 +251,15 @@ on_retention(void *ctx) /* loop_fn */
 	cache_expire(c);
 }
 
+static void
+on_scrub(void *ctx) /* loop_fn */
+{
+	struct cache *c = ctx;
+	c->scrub_timer = loop_timer_start(c->loop, SCRUB_EVERY_MS, on_scrub,
+	    c);
+	cache_scrub_look(c);
+}
+
 struct cache *
 cache_start(struct loop *l, const struct cache_config *conf,
     const struct cache_ports *ports, struct board *b, struct index *ix,
@@ -275,6 +285,9 @@ cache_start(struct loop *l, const struct cache_config *conf,
 	}
 	pool_set_background(c->verifier);
 	c->timer = loop_timer_start(l, RETENTION_EVERY_MS, on_retention, c);
+	if (conf->scrub > 0)
+		c->scrub_timer = loop_timer_start(l, SCRUB_EVERY_MS,
+		    on_scrub, c);
 	return c;
 }
 
@@ -286,6 +299,7 @@ cache_stop(struct cache **pp)
 	if (c == NULL)
 		return;
 	loop_timer_stop(&c->timer);
+	loop_timer_stop(&c->scrub_timer);
 	pool_free(&c->verifier);
 	pool_free(&c->pool);
 	while (c->uses != NULL) {

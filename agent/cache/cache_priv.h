@@ -49,6 +49,13 @@ struct cache {
 	struct err wipe_e; /* of WIPE_FAILED */
 	uint64_t used; /* the last number given out for LRU */
 	bool verifying;
+	/* scrub.c */
+	struct loop_timer *scrub_timer;
+	struct scrubbing *scrubbing; /* under way */
+	char scrub_after[UID_SIZE]; /* the study that was read last */
+	bool scrub_begun;
+	int64_t scrub_from_ns; /* continuous; the next pass begins then */
+	unsigned scrub_good, scrub_bad, scrub_unread; /* in this pass */
 	/* shared, under lock */
 	struct lock lock;
 	struct use *uses;
@@ -62,6 +69,9 @@ int cache_load(struct cache *c, struct err *e);
 bool cache_in_use(struct cache *c, const char *study_uid);
 /* Evict what nobody used or wanted for the retention. */
 void cache_expire(struct cache *c);
+/* scrub.c: go on with the scrub if nothing else is to be done, stop it if
+ * something is. */
+void cache_scrub_look(struct cache *c);
 /* evict_study.c */
 void cache_begin_eviction(struct cache *c, struct board_study *s);
 

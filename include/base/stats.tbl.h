@@ -18,6 +18,8 @@
 	X(C, BYTES_SERVED, "bytes_served", "data set bytes sent to viewers") \
 	X(C, OBJECTS_DAMAGED, "objects_damaged", \
 	    "objects whose digest or length no longer held when read") \
+	X(C, OBJECTS_SCRUBBED, "objects_scrubbed", \
+	    "objects whose digest was checked while nothing else was to do") \
 	X(C, FETCHES_STARTED, "fetches_started", "study retrievals begun") \
 	X(C, FETCHES_DONE, "fetches_done", "study retrievals that made a study ready") \
 	X(C, FETCHES_FAILED, "fetches_failed", "study retrievals that ended without") \

@@ -2,7 +2,8 @@
 # Goal of this test:
 # - an index that is gone, empty or damaged is made anew from the files that
 #   prove to be whole: nothing is transferred again, the same bytes are served;
-# - a file that is damaged as well is fetched anew, alone;
+# - a file that is damaged as well is fetched anew, alone; one that is damaged
+#   while nobody reads it is found by the scrub;
 # - without the archive nothing is shown that was not compared with its list;
 # - an index of a newer agent is refused, and nothing is touched.
 # shellcheck source=tests/e2e/lib.sh
@@ -83,6 +84,25 @@ b = os.pread(f, 1, at)
 os.pwrite(f, bytes([b[0] ^ 1]), at)' \
 	"$(find "$STATE/cache" -name '*.dcm' | sort | head -n 1)"
 again "gone, and one object damaged" 1
+
+# a bit of an object while it runs, and nobody asks for it: the scrub finds it
+: >"$T/agent.log"
+start_agent
+until_ok 60 all_are ready || fail "not ready: $(not_ready)"
+python3 -c 'import os, sys
+f = os.open(sys.argv[1], os.O_RDWR)
+at = os.fstat(f).st_size - 99
+b = os.pread(f, 1, at)
+os.pwrite(f, bytes([b[0] ^ 1]), at)' \
+	"$(find "$STATE/cache" -name '*.dcm' | sort | tail -n 1)"
+until_ok 40 grep -q 'cache.scrub.damaged' "$T/agent.log" ||
+	fail "the scrub does not find it"
+one_came() { [ "$(stored)" -eq 1 ]; }
+until_ok 20 one_came || fail "scrubbed: $(stored) objects came"
+until_ok 20 all_are ready || fail "scrubbed: $(not_ready)"
+served "scrubbed"
+stop "$AGENT_PID"
+echo "  a bit while it runs: found by the scrub, 1 fetched"
 
 # without the archive: kept, and not shown
 rm -f "$IX" "$IX-wal" "$IX-shm"
