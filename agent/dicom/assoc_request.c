@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Asking for an association, and ending it (PS3.8 9.2: Sta1 to Sta6). */
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -27,6 +28,8 @@ propose(const struct assoc_ask *ask, struct pdu_associate *rq)
 	}
 }
 
+#define REJECTED_TRANSIENT 2 /* PS3.8 table 9-21 */
+
 /* The answer in Sta5: AE-3 (AC), AE-4 (RJ), AA-8 (anything else). */
 static int
 take_answer(struct assoc *a, const struct assoc_pdu *pdu,
@@ -48,8 +51,11 @@ take_answer(struct assoc *a, const struct assoc_pdu *pdu,
 		char text[120];
 		if (pdu_parse_reject(pdu->body, pdu->n, &rj, e) != 0)
 			return -1;
-		return err_set(e, ERR_PEER, 0, "it refuses us: %s",
-		    pdu_reject_text(&rj, text, sizeof(text)));
+		(void)err_set(e, ERR_PEER, 0, "it refuses us: %s",
+		    pdu_reject_text(&rj, text, sizeof(text))); /* -1 */
+		if (rj.result == REJECTED_TRANSIENT)
+			e->sys = EBUSY; /* the text says it already */
+		return -1;
 	}
 	if (step.action == UL_AA3)
 		return err_set(e, ERR_PEER, 0, "it aborted");

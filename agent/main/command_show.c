@@ -174,6 +174,19 @@ print_refused(struct command *c, const json_t *o)
 }
 
 static void
+print_archive(struct command *c, const json_t *o)
+{
+	int64_t most = get_int(o, "associations");
+	int64_t allowed = get_int(o, "associations_allowed");
+	print_peer(c, "Archive", o, "ae_title", "last_ok");
+	if (allowed >= most)
+		return;
+	print_label(c, "");
+	term_printf(c, PAINT_DIM, "  busy: asked by %" PRId64 " of %" PRId64
+	    " associations\n", allowed, most);
+}
+
+static void
 print_house(struct command *c, const json_t *status)
 {
 	const json_t *node = json_object_get(status, "node"), *o;
@@ -184,7 +197,7 @@ print_house(struct command *c, const json_t *status)
 	term_printf(c, PAINT_NONE, "%" PRId64 " active, %" PRId64
 	    " queued\n", get_int(moves, "active"), get_int(moves, "queued"));
 	json_array_foreach(json_object_get(status, "archives"), i, o)
-		print_peer(c, "Archive", o, "ae_title", "last_ok");
+		print_archive(c, o);
 	json_array_foreach(json_object_get(status, "schedules"), i, o)
 		print_peer(c, "List", o, "type", "last_event");
 	json_array_foreach(json_object_get(status, "viewers"), i, o)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What questions and transfers came to, written on the board. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -25,10 +26,28 @@ outcome_answered(struct prefetch *p, unsigned i)
 	h->last_error[0] = '\0';
 }
 
+/* It is there, and has nothing to spare: the fewer ask at once, the sooner
+ * each is served. */
+static void
+take_busy(struct prefetch *p, unsigned i)
+{
+	struct archive_health *h = &p->health[i];
+	if (h->allowed > 1)
+		h->allowed /= 2;
+	log_info("prefetch.archive.busy", "archive=%s associations=%u of=%u",
+	    p->c.archives[i].name, h->allowed,
+	    p->c.archives[i].associations);
+}
+
 void
 outcome_failed(struct prefetch *p, unsigned i, const struct err *e)
 {
 	struct archive_health *h = &p->health[i];
+	if (e->code == ERR_PEER && e->sys == EBUSY) {
+		outcome_answered(p, i);
+		take_busy(p, i);
+		return;
+	}
 	if (e->code == ERR_CANCELLED || e->code == ERR_INVAL ||
 	    e->code == ERR_NONE)
 		return;
@@ -386,6 +405,18 @@ take_health(struct prefetch *p, const struct fetch *f)
 		outcome_failed(p, f->archive, &f->first_e);
 }
 
+static void
+take_pace(struct prefetch *p, const struct fetch *f)
+{
+	unsigned i = atomic_load(&f->turn);
+	struct archive_health *h = &p->health[i];
+	if (f->busy)
+		take_busy(p, i);
+	else if (f->end == FETCH_READY && !f->check &&
+	    h->allowed < p->c.archives[i].associations)
+		h->allowed++;
+}
+
 void
 outcome_fetch(struct job *j) /* job_fn, loop */
 {
@@ -399,6 +430,7 @@ outcome_fetch(struct job *j) /* job_fn, loop */
 	outlook_count(p, f);
 	stats_add(STAT_TRANSFERS_NOW, -1);
 	take_health(p, f);
+	take_pace(p, f);
 	struct board_study *s = board_study(p->board, f->study_uid);
 	if (s != NULL) {
 		note_difference(f, s);

@@ -180,7 +180,7 @@ prefetch_begin(struct prefetch *p, struct board_study *s, unsigned archive)
 bool
 prefetch_has_place(const struct prefetch *p, unsigned i, bool bulk)
 {
-	unsigned n = p->c.archives[i].associations;
+	unsigned n = p->health[i].allowed;
 	if (bulk && p->c.read_through && n > 1)
 		n--;
 	return p->busy[i] < n;
@@ -388,6 +388,8 @@ prefetch_start(struct loop *l, const struct prefetch_config *c,
 	p->bell = bell_new(p);
 	p->intake.ix = ix;
 	p->intake.st = st;
+	for (unsigned i = 0; i < c->n_archives; i++)
+		p->health[i].allowed = c->archives[i].associations;
 	intake_limit(&p->intake, c);
 	p->intake.learn = ports->learn;
 	p->intake.ctx = ports->ctx;

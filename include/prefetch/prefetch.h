@@ -117,6 +117,9 @@ enum archive_state { ARCHIVE_UNKNOWN, ARCHIVE_UP, ARCHIVE_DOWN };
 struct archive_health {
 	enum archive_state state;
 	int64_t last_ok_utc; /* 0 = never */
+	unsigned allowed; /* associations at once: half as many each time it
+	                   * says that it has none to spare, one more with
+	                   * each study that comes */
 	char last_error[240];
 };
 /* Of archive ${i} of the configuration; borrowed. */

@@ -451,6 +451,10 @@ def main():
         torment(t, viewer, rounds)
     except Lie as lie:
         print(f"FAIL: {lie}")
+        with open(agent.log, errors="replace") as log:
+            told = [line for line in log if " info " not in line or
+                    "loaded" in line or " failed=0 " not in line]
+        print("".join(told[-40:]), end="")
         return 1
     finally:
         viewer.stop.set()

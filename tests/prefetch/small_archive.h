@@ -40,6 +40,8 @@ struct small_archive {
 	bool is_empty;
 	/* any thread */
 	atomic_bool is_silent; /* takes connections, says nothing */
+	atomic_bool is_busy; /* it has no resources for a retrieval: A702 */
+	atomic_bool refuses; /* nor for an association: for the moment */
 	atomic_uint hides; /* objects that it has not, a bit each */
 	/* shared, under lock */
 	struct lock lock;
@@ -101,6 +103,13 @@ line_accept(struct line *l)
 	    pdu_parse_associate(PDU_ASSOCIATE_RQ, l->b.p, l->b.len, &l->rq,
 	    &e) != 0)
 		return false;
+	if (atomic_load(&l->archive->refuses)) {
+		struct pdu_reject rj = {2, 3, 2}; /* local limit exceeded */
+		buf_clear(&l->b);
+		pdu_format_reject(&l->b, &rj);
+		(void)peer_write(l->fd, l->b.p, l->b.len); /* it may be gone */
+		return false;
+	}
 	(void)str_copy(ac.called, AE_SIZE, l->rq.called); /* same size */
 	(void)str_copy(ac.calling, AE_SIZE, l->rq.calling);
 	for (unsigned i = 0; i < l->rq.n_contexts; i++) {
@@ -257,6 +266,8 @@ line_get(struct line *l, const struct dimse *rq, uint8_t context,
 {
 	const char *wanted = attrs_value(keys, TAG_SOP_INSTANCE);
 	uint8_t to = 0;
+	if (atomic_load(&l->archive->is_busy))
+		return line_answer(l, rq, context, DIMSE_CANNOT_SEND, NULL);
 	for (unsigned i = 0; i < l->rq.n_contexts; i++)
 		if (str_eq(l->rq.contexts[i].abstract, MR) && str_eq(
 		    pdu_syntax(&l->rq, &l->rq.contexts[i], 0),

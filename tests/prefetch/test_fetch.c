@@ -276,6 +276,33 @@ test_fetch_class_that_was_guessed_wrong_costs_a_round(void **state)
 	assert_int_equal(ready_in_index(h), ARCHIVE_OBJECTS);
 }
 
+static void
+test_fetch_busy_archive_is_up_and_asked_by_fewer(void **state)
+{
+	struct house *h = *state;
+	const struct archive_health *health;
+	open_house(h, 1);
+	health = prefetch_health(h->p, 0);
+	assert_int_equal(health->allowed, 2);
+
+	atomic_store(&h->archives[0].is_busy, true);
+	assert_int_equal(fetch(h, FROM_A)->state, STUDY_FAILED);
+	assert_int_equal(health->allowed, 1);
+	assert_int_equal(health->state, ARCHIVE_UP);
+	assert_int_equal(fetch(h, FROM_A)->state, STUDY_FAILED);
+	assert_int_equal(health->allowed, 1); /* never none */
+	atomic_store(&h->archives[0].refuses, true);
+	const struct board_study *s = fetch(h, FROM_A);
+	assert_int_equal(s->state, STUDY_FAILED);
+	assert_non_null(strstr(s->reason, "local limit exceeded"));
+	assert_int_equal(health->state, ARCHIVE_UP);
+
+	atomic_store(&h->archives[0].refuses, false);
+	atomic_store(&h->archives[0].is_busy, false);
+	assert_int_equal(fetch(h, FROM_A)->state, STUDY_READY);
+	assert_int_equal(health->allowed, 2);
+}
+
 int
 main(void)
 {
@@ -296,6 +323,7 @@ main(void)
 	    HOUSE(test_fetch_second_archive_lists_what_the_first_only_counts),
 	    HOUSE(test_fetch_class_of_the_study_spares_that_of_each_instance),
 	    HOUSE(test_fetch_class_that_was_guessed_wrong_costs_a_round),
+	    HOUSE(test_fetch_busy_archive_is_up_and_asked_by_fewer),
 	};
 	return cmocka_run_group_tests(tests, start_all, NULL);
 }

@@ -110,6 +110,7 @@ __attribute__((constructor)) static void
 set_up(void)
 {
 	const char *slow = getenv("FAULTS_SLOW_MS");
+	(void)unsetenv("LD_PRELOAD"); /* the decoder's sandbox bears no more */
 	set_path(folder, "FAULTS_FOLDER");
 	set_path(disk, "FAULTS_DISK");
 	set_path(count_file, "FAULTS_COUNT");
