@@ -66,9 +66,9 @@ archives_of(const struct web_desk *d, const struct web_facts *f)
 		put_str(o, "ae_title", a->ae_title);
 		put_str(o, "state", a->state);
 		put_time(o, "last_ok", d->zone, a->last_ok_utc);
+		put_str(o, "last_error", a->last_error);
 		put_int(o, "associations", a->associations);
 		put_int(o, "associations_allowed", a->allowed);
-		put_str(o, "last_error", a->last_error);
 		put_item(array, o);
 	}
 	return array;
