@@ -139,6 +139,8 @@ cache_load(struct cache *c, struct err *e)
 		rc = index_select(l.reader, &objects, on_object, &l, e);
 	if (rc == 0)
 		rc = index_flush(c->ix, e);
+	if (lost) /* nothing, if it is new; else every file is read */
+		log_info("cache.index.empty", "action=files_are_taken_in");
 	if (rc == 0)
 		rc = store_sweep(c->st, lost && c->ports.readmit != NULL ?
 		    is_readmitted : is_known, &l, &removed, &foreign, e);
