@@ -25,7 +25,7 @@ for src in tests/fuzz/fuzz_*.c; do
 	fi
 	# shellcheck disable=SC2086 # words on purpose
 	clang -std=c17 $flags -o "$out/$name.bin" "$src" agent/wire/*.c \
-		agent/text/*.c agent/base/*.c $extra -lz -licui18n -licuuc \
+		agent/text/*.c agent/base/*.c $extra -lz -ljansson -licui18n -licuuc \
 		-lpthread || exit 1
 	echo "fuzz: $name for $seconds s"
 	# the corpus that is kept, the one that grows
