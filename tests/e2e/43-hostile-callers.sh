@@ -1,4 +1,5 @@
 #!/bin/sh
+# Runs alone.
 # Goal of this test:
 # - whoever calls the node with another protocol, with lengths that cannot be,
 #   with a broken association, PDV, command or identifier, or when it is not

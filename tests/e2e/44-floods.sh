@@ -1,4 +1,5 @@
 #!/bin/sh
+# Runs alone.
 # Goal of this test:
 # - callers in great number, silent, slow, idle, or deaf, lock nobody out on
 #   this machine and leave nothing behind (L01-L06): 10,000 connections without

@@ -1,4 +1,5 @@
 #!/bin/sh
+# Runs alone.
 # Goal of this test:
 # - bulk work takes no more than `bandwidth`, of an archive and of all together,
 #   by C-GET and by C-MOVE, and makes use of it;

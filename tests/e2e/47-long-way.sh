@@ -1,4 +1,5 @@
 #!/bin/sh
+# Runs alone.
 # Goal of this test:
 # - an archive that is 20 ms away sends a study by four associations at least
 #   three times as fast as by one, no object twice, and never by more

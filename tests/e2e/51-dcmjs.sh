@@ -1,4 +1,5 @@
 #!/bin/sh
+# Runs alone.
 # Goal of this test:
 # - dcmjs-dimse, a client that shares no code with DCMTK or with us, finds a
 #   study at the node and retrieves it whole by C-GET.

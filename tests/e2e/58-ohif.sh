@@ -1,4 +1,5 @@
 #!/bin/sh
+# Runs alone.
 # Goal of this test:
 # - OHIF itself, as npm gives it, in a real browser, finds a cached study at
 #   the web port, from another origin, and shows its pictures.

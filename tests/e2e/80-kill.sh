@@ -9,7 +9,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 need python3 curl dcmqrscp dcmsend echoscu
-ROUNDS=${1:-100}
+ROUNDS=${1:-30}
 SEED=${SEED:-$(date +%s)}
 [ -x "$B/tools/viewer" ] || skip "no $B/tools/viewer"
 [ -x "$B/tools/phantom" ] || skip "no $B/tools/phantom"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# Runs alone.
 # Goal of this test:
 # - whatever call fails once, at whatever moment (no room, a bad disk, no
 #   descriptors, no memory), nothing is lost and nothing is shown that is not

@@ -53,8 +53,8 @@ npm_tools() {
 	done
 }
 
-# A port that is free now; each call gives another, though the one before may
-# not be taken yet.
+# A port that is free now; each call gives another, also to tests that run
+# beside this one (PORTS), though the one before may not be taken yet.
 port() {
 	python3 -c 'import socket, sys
 given = open(sys.argv[1], "a+")
@@ -66,7 +66,7 @@ while port is None or port in before:
     s.bind(("127.0.0.1", 0))
     port = str(s.getsockname()[1])
 given.write(port + "\n")
-print(port)' "$T/ports"
+print(port)' "${PORTS:-$T/ports}"
 }
 
 # Wait until a command succeeds: until SECONDS command...

@@ -9,7 +9,7 @@ passed=0
 failed=0
 skipped=0
 log=$(mktemp "${TMPDIR:-/tmp}/us.XXXXXX")
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log".*' EXIT
 export UNDERSTUDY_DATA="${UNDERSTUDY_DATA:-../shared/data}"
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/lint/tsan.supp"
@@ -44,29 +44,23 @@ unit() {
 	done
 }
 
+# Three at a time, since most wait; then, alone, those that measure time or
+# install what others need too: "# Runs alone" says so in them.
 e2e() {
+	RESULTS=$log.results
+	PORTS=$log.ports
+	export RESULTS PORTS
+	: >"$RESULTS"
+	alone=$(grep -l '^# Runs alone' tests/e2e/[0-9]*"$only"*.sh)
 	for t in tests/e2e/[0-9]*"$only"*.sh; do
-		from=$(date +%s)
-		$limit sh "$t" >"$log" 2>&1
-		code=$?
-		took=$(($(date +%s) - from))
-		case $code in
-		0)
-			passed=$((passed + 1))
-			printf '  ok    %-34s %3d s\n' "${t#tests/}" "$took"
-			;;
-		77)
-			skipped=$((skipped + 1))
-			printf '  skip  %-34s %s\n' "${t#tests/}" \
-				"$(grep -m 1 '^SKIP' "$log")"
-			;;
-		*)
-			failed=$((failed + 1))
-			printf '  FAIL  %s\n' "${t#tests/}"
-			tail -n 80 "$log"
-			;;
-		esac
+		case $alone in *"$t"*) ;; *) echo "$t" ;; esac
+	done | xargs -P 3 -n 1 sh tests/lint/e2e.sh
+	for t in $alone; do
+		sh tests/lint/e2e.sh "$t"
 	done
+	passed=$((passed + $(grep -c passed "$RESULTS")))
+	failed=$((failed + $(grep -c failed "$RESULTS")))
+	skipped=$((skipped + $(grep -c skipped "$RESULTS")))
 }
 
 case $kind in
