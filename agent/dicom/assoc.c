@@ -384,6 +384,8 @@ assoc_agree(struct assoc *a, struct pdu_associate *take_rq,
 	uint32_t max = a->requestor ? take_ac->max_pdu : take_rq->max_pdu;
 	a->peer_max = max == 0 || max > PDU_DATA_MAX ? PDU_DATA_MAX :
 	    max < ASSOC_PEER_MIN ? ASSOC_PEER_MIN : max;
+	a->peer_is_agent = str_eq(a->requestor ? take_ac->implementation :
+	    take_rq->implementation, UID_IMPLEMENTATION);
 	/* the fields of an AC are not to be read (PS3.8 table 9-17) */
 	(void)str_copy(take_ac->calling, AE_SIZE, take_rq->calling);
 	(void)str_copy(take_ac->called, AE_SIZE, take_rq->called);
@@ -392,6 +394,12 @@ assoc_agree(struct assoc *a, struct pdu_associate *take_rq,
 	*take_ac = (struct pdu_associate){0};
 	pdu_associate_done(take_rq);
 	return 0;
+}
+
+bool
+assoc_is_agent(const struct assoc *a)
+{
+	return a->peer_is_agent;
 }
 
 const char *

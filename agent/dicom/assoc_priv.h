@@ -18,6 +18,7 @@ struct assoc {
 	char peer[SOCK_ADDR_SIZE];
 	bool local;
 	bool requestor;
+	bool peer_is_agent; /* one like this */
 	uint32_t peer_max; /* PDU bytes the peer takes */
 	/* owned by whoever works on it: the loop, or one worker */
 	int fd; /* -1 when the connection is over */

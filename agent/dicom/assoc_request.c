@@ -17,7 +17,9 @@ propose(const struct assoc_ask *ask, struct pdu_associate *rq)
 	(void)str_copy(rq->calling, AE_SIZE, ask->calling);
 	(void)str_copy(rq->application_context, UID_SIZE,
 	    PDU_APPLICATION_CONTEXT);
-	(void)str_copy(rq->implementation, UID_SIZE, UID_IMPLEMENTATION);
+	(void)str_copy(rq->implementation, UID_SIZE,
+	    ask->implementation != NULL ? ask->implementation :
+	    UID_IMPLEMENTATION);
 	(void)str_copy(rq->version_name, AE_SIZE, UID_VERSION_NAME);
 	for (unsigned i = 0; i < ask->n_proposals; i++) {
 		const struct assoc_proposal *p = &ask->proposals[i];

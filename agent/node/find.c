@@ -8,13 +8,13 @@
 #include "node/find_priv.h"
 
 bool
-node_shows(struct node *n, const char *study_uid)
+node_shows(const struct session *s, const char *study_uid)
 {
-	const struct node_ports *p = &n->ports;
+	const struct node_ports *p = &s->node->ports;
 	if (p->withheld(p->ctx, study_uid))
 		return false;
-	return n->partial ||
-	    (n->read_through && p->completes(p->ctx, study_uid));
+	return session_partial(s) ||
+	    (session_reads_through(s) && p->completes(p->ctx, study_uid));
 }
 
 /* Whether viewers are shown the row's study; rows of one come together. */
@@ -25,7 +25,7 @@ is_shown(struct finding *f, const struct index_row *row)
 		return true;
 	if (!str_eq(f->study_uid, row->study_uid)) {
 		(void)str_copy(f->study_uid, UID_SIZE, row->study_uid);
-		f->shown = node_shows(f->s->node, row->study_uid);
+		f->shown = node_shows(f->s, row->study_uid);
 	}
 	return f->shown;
 }
@@ -38,9 +38,9 @@ stands_alone(const struct finding *f, const struct index_row *row)
 	switch (f->q->sel.level) {
 	case INDEX_STUDY:
 		return row->ready || row->expected > 0 ||
-		    f->s->node->partial;
+		    session_partial(f->s);
 	case INDEX_SERIES:
-		return row->ready || f->s->node->partial;
+		return row->ready || session_partial(f->s);
 	case INDEX_PATIENT:
 	case INDEX_INSTANCE:
 		break;
@@ -93,10 +93,9 @@ static int
 find(struct finding *f, struct index_select *sel)
 {
 	struct err *e = f->e;
-	struct node *n = f->s->node;
 	struct index_reader *r = session_reader(f->s, e);
-	sel->unready = n->partial ||
-	    (n->read_through && sel->level != INDEX_PATIENT);
+	sel->unready = session_partial(f->s) ||
+	    (session_reads_through(f->s) && sel->level != INDEX_PATIENT);
 	if (r == NULL || merge_decide(f, r) != 0 ||
 	    index_select(r, sel, on_row, f, e) != 0) {
 		log_error("node.find.index", "error=%s", e->msg);

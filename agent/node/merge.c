@@ -63,7 +63,7 @@ merge_decide(struct finding *f, struct index_reader *r)
 {
 	const struct attrs *keys = &f->q->keys;
 	const struct index_select *sel = &f->q->sel;
-	if (!f->s->node->read_through || sel->level == INDEX_PATIENT ||
+	if (!session_reads_through(f->s) || sel->level == INDEX_PATIENT ||
 	    query_names_nothing(sel))
 		return 0;
 	if (sel->n_study_uids > 0) {

@@ -84,6 +84,10 @@ bool node_destination(struct node *n, const struct assoc *a,
 void node_ready(void *ctx, struct assoc *take);
 /* [worker] This session's index connection, NULL with ${e}. */
 struct index_reader *session_reader(struct session *s, struct err *e);
+/* Not for an agent like this one: it would take what is here for all there
+ * is, and ask in circles. */
+bool session_partial(const struct session *s);
+bool session_reads_through(const struct session *s);
 /* [worker] Send a response without data. */
 int session_answer(struct session *s, uint8_t context,
     const struct dimse *rq, uint16_t status, const char *comment,
@@ -103,7 +107,7 @@ int node_store(struct session *s, const struct assoc_context *c,
 
 /* find.c [worker]: whether a study that is not ready is shown to viewers, and
  * sent as far as it is here or comes. */
-bool node_shows(struct node *n, const char *study_uid);
+bool node_shows(const struct session *s, const char *study_uid);
 
 /* query.c: an identifier as an index selection; pure. */
 struct query {

@@ -72,8 +72,8 @@ listing_row(void *ctx, const struct index_row *row) /* index_row_fn */
 		add_late(l);
 		(void)str_copy(l->study_uid, UID_SIZE, row->study_uid);
 		l->series_uid[0] = '\0';
-		l->is_shown = row->ready || node_shows(r->node,
-		    row->study_uid);
+		l->is_shown = row->ready || (r->s != NULL &&
+		    node_shows(r->s, row->study_uid));
 	}
 	if (!l->is_shown)
 		return true;

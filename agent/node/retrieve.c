@@ -257,7 +257,7 @@ on_study(void *ctx, const struct index_row *row) /* index_row_fn */
 		(void)str_copy(u->uid, UID_SIZE, row->study_uid);
 		u->expected = whole && row->expected > 0 ? row->expected : 1;
 	} else if (whole && row->expected > row->study_instances &&
-	    (row->ready || node_shows(r->node, row->study_uid))) {
+	    (row->ready || node_shows(r->s, row->study_uid))) {
 		r->absent += row->expected - row->study_instances;
 	}
 	return !is_named || c->n_unready < r->sel->n_study_uids;
@@ -271,7 +271,7 @@ take_census(struct census *c, struct err *e)
 	struct index_reader *reader = session_reader(c->r->s, e);
 	struct index_select studies = *sel;
 	studies.level = INDEX_STUDY;
-	studies.unready = sel->n_study_uids > 0 || c->r->node->partial;
+	studies.unready = sel->n_study_uids > 0 || session_partial(c->r->s);
 	if (sel->n_study_uids > 0) { /* the study itself, whatever else */
 		studies.series_uids = studies.instance_uids = NULL;
 		studies.n_series_uids = studies.n_instance_uids = 0;
@@ -310,7 +310,7 @@ give_part(struct retrieval *r, const struct unready *u, struct err *e)
 	sel.study_uids = &uid;
 	sel.n_study_uids = 1;
 	sel.unready = true;
-	if (r->node->partial && list_items(r, &sel, e) != 0)
+	if (session_partial(r->s) && list_items(r, &sel, e) != 0)
 		return -1;
 	unsigned here = r->n_items - from;
 	if (r->series.n == 0 && r->instances.n == 0)
@@ -361,7 +361,7 @@ give_unready(struct retrieval *r, const struct census *c, struct err *e)
 		const struct unready *u = &c->unready[i];
 		int rc = 0;
 		r->later -= u->expected;
-		if (r->node->read_through && uid_is_valid(u->uid) &&
+		if (session_reads_through(r->s) && uid_is_valid(u->uid) &&
 		    i < FOLLOWED_MAX && route_broken(r) == NULL &&
 		    is_theirs(r, u->uid))
 			rc = through_study(r, u->uid, e);
@@ -437,7 +437,7 @@ retrieve(struct retrieval *r, struct err *e)
 	struct index_select sel = *r->sel;
 	struct err why;
 	/* of studies that are named, those not ready come after */
-	sel.unready = r->node->partial && sel.n_study_uids == 0;
+	sel.unready = session_partial(r->s) && sel.n_study_uids == 0;
 	int rc = 0;
 	if (take_census(&c, &why) != 0 || list_items(r, &sel, &why) != 0) {
 		log_error("node.retrieve.index", "error=%s", why.msg);

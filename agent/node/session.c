@@ -8,6 +8,18 @@
 #include "base/str.h"
 #include "node/node_priv.h"
 
+bool
+session_partial(const struct session *s)
+{
+	return s->node->partial && !assoc_is_agent(s->a);
+}
+
+bool
+session_reads_through(const struct session *s)
+{
+	return s->node->read_through && !assoc_is_agent(s->a);
+}
+
 struct index_reader *
 session_reader(struct session *s, struct err *e)
 {

@@ -56,6 +56,7 @@ struct assoc_ask {
 	const char *host;
 	uint16_t port;
 	const char *calling, *called; /* AE titles */
+	const char *implementation; /* class UID; NULL = the agent's */
 	const struct assoc_proposal *proposals;
 	unsigned n_proposals; /* up to PDU_CONTEXTS_MAX; ids are 1, 3, 5 .. */
 	struct assoc_stop *stop; /* may be NULL; the connect itself is not
@@ -73,6 +74,9 @@ const char *assoc_calling(const struct assoc *a);
 /* "127.0.0.1:50312", "[::1]:50312" */
 const char *assoc_peer(const struct assoc *a);
 bool assoc_is_local(const struct assoc *a); /* from this machine */
+/* The peer is an agent like this one, by its implementation class UID (PS3.7
+ * D.3.3.2). */
+bool assoc_is_agent(const struct assoc *a);
 bool assoc_is_open(const struct assoc *a);
 
 /* What was agreed for context ${id}: NULL when there is no such one. */

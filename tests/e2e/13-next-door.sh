@@ -32,6 +32,7 @@ next UNDERSTUDY $NEXT c-get
 END
 start_agent
 until_ok 60 studies_are_ready || fail "here: $(not_ready)"
+HERE_WEB=$WEB_PORT
 stop "$QR_PID"
 
 # next door: the PACS is dead, the other theatre is an archive
@@ -50,10 +51,21 @@ while read -r uid; do
 	same "$T/direct/$uid" "$T/got/$uid" || fail "next door: other bytes"
 done <"$T/wanted.txt"
 
-# what neither has
-t=$(date +%s)
-findscu -S -aec UNDERSTUDY -k 0008,0052=STUDY -k 0010,0020=NOBODY-AT-ALL \
-	-k 0020,000d= 127.0.0.1 "$NEXT" >"$T/find.txt" 2>&1 ||
-	fail "no answer: $(cat "$T/find.txt")"
-[ $(($(date +%s) - t)) -le 4 ] || fail "it asks in circles"
+# what neither has: this one asks the other, who asks nobody
+finds() {
+	curl -s "http://127.0.0.1:$HERE_WEB/metrics" |
+		awk '$1 == "understudy_finds_total" { print $2 }'
+}
+for who in NOBODY NO-ONE NOT-A-SOUL; do
+	t=$(date +%s)
+	findscu -S -aec UNDERSTUDY -k 0008,0052=STUDY -k 0010,0020=$who \
+		-k 0020,000d= 127.0.0.1 "$HERE" >"$T/find.txt" 2>&1 ||
+		fail "no answer: $(cat "$T/find.txt")"
+	[ $(($(date +%s) - t)) -le 3 ] || fail "it asks in circles"
+done
+# next door goes on asking here for its own cases, and that is all
+stop "$AGENT_PID"
+before=$(finds)
+sleep 3
+[ "$(finds)" -eq "$before" ] || fail "somebody asks on: $before, $(finds)"
 echo "all from next door; what neither has is answered soon"

@@ -118,7 +118,8 @@ run(struct asking *q, struct err *e)
 	        false},
 	    {q->class_uid, SYNTAX_EXPLICIT_LE, true},
 	};
-	struct assoc_ask how = {.host = q->host, .port = q->port,
+	struct assoc_ask how = {.implementation = "2.25.4711.2",
+	    .host = q->host, .port = q->port,
 	    .calling = "THEATRE6-IMAC", .called = q->called, .proposals = p,
 	    .n_proposals = q->get ? 2 : 1};
 	struct assoc *a = NULL;

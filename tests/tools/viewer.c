@@ -127,7 +127,8 @@ get(const struct options *o, const struct assoc_proposal *p, unsigned n,
     const char *study, struct tally *t, uint16_t *ret_status, struct err *e)
 {
 	struct assoc *a = NULL;
-	struct assoc_ask ask = {.host = o->host, .port = o->port,
+	struct assoc_ask ask = {.implementation = "2.25.4711.2",
+	    .host = o->host, .port = o->port,
 	    .calling = o->calling, .called = o->called, .proposals = p,
 	    .n_proposals = n};
 	if (assoc_request(&a, &ask, e) != 0)
