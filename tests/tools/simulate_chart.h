@@ -127,7 +127,7 @@ month(FILE *f, const struct chart *c, double top, double height)
 	double w = (double)PLOT_W / c->days;
 	grid(f, top, height, labels);
 	for (unsigned d = 0; d < c->days; d++) {
-		char s[8];
+		char s[12];
 		if (c->share[d] < 0)
 			continue;
 		(void)fprintf(f, "<rect class='%s' x='%.1f' y='%.1f' "
