@@ -122,8 +122,24 @@ stop "$AGENT_PID"
 stop "$AR_PID"
 echo "  slow answers: ready all the same"
 
+# refused for the moment: it is there, and is asked by fewer
+begin c-get one --refuse busy
+until_ok 15 reason_is 'refuses us' || fail "busy: have '$(reason)'"
+[ "$(api status | json "d['archives'][0]['state']")" = up ] ||
+	fail "busy: the archive is not up"
+[ "$(api status | json "d['archives'][0]['associations_allowed']")" -lt 4 ] ||
+	fail "busy: it is asked by as many"
+"$CLI" -S "$STATE/control.sock" status | grep -q 'busy: asked by' ||
+	fail "busy: status does not say it"
+stop "$AR_PID"
+start_archive "$T/hospital/dicom"
+wait_case CASE-1003 ready 40
+stop "$AGENT_PID"
+stop "$AR_PID"
+echo "  refused for the moment: up, then ready by itself"
+
 # refused, then nobody there
-begin c-get one --refuse
+begin c-get one --refuse title
 until_ok 15 reason_is 'refuses us' || fail "refused: have '$(reason)'"
 is_readiness CASE-1003 failed || fail "refused: $(readiness CASE-1003)"
 [ "$(api status | json "d['archives'][0]['state']")" = down ] ||

@@ -324,7 +324,9 @@ class Server:
             raise Gone("no request")
         called, a.calling = clean(body[4:20]), clean(body[20:36])
         if self.args.refuse:
-            a.put(3, bytes([0, 2, 3, 2]))
+            # PS3.8 table 9-21: our title is not known, or no place for now
+            a.put(3, bytes([0, 1, 1, 3] if self.args.refuse == "title" else
+                           [0, 2, 3, 2]))
             self.log(f"refused {a.calling.decode()}")
             time.sleep(0.2)
             raise Gone("refused")
@@ -618,7 +620,7 @@ def main():
                    help="print PatientID, study, objects, modalities; end")
     p.add_argument("--only", help="misbehave for this study only when "
                    "objects are sent")
-    p.add_argument("--refuse", action="store_true")
+    p.add_argument("--refuse", choices=("title", "busy"))
     p.add_argument("--stall-after", type=int)
     p.add_argument("--drop", type=int, default=0)
     p.add_argument("--extra", action="store_true")
