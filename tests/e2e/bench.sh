@@ -329,6 +329,7 @@ part_index() {
 	rmdir "$T/full/cache"
 	"$B/tools/fill" "$STUDIES" 50 "$T/full/cache" "$T/files" ||
 		fail "the house could not be filled"
+	stop "$AGENT_PID" # of the parts before
 	STATE=$T/full
 	configure </dev/null
 	start_agent
