@@ -10,8 +10,8 @@
 
 static atomic_uint fail_in; /* 0 = never; 1 = the next mem_try fails */
 
-static void
-die(void)
+void
+mem_die(void)
 {
 	(void)fputs("out of memory\n", stderr); /* nothing left to try */
 	abort();
@@ -22,7 +22,7 @@ mem_zero(size_t n, size_t size)
 {
 	void *p = calloc(n == 0 ? 1 : n, size == 0 ? 1 : size);
 	if (p == NULL)
-		die();
+		mem_die();
 	return p;
 }
 
@@ -43,11 +43,11 @@ void *
 mem_grow(void *p, size_t n, size_t size)
 {
 	if (size != 0 && n > SIZE_MAX / size)
-		die();
+		mem_die();
 	size_t bytes = n * size;
 	void *q = realloc(p, bytes == 0 ? 1 : bytes);
 	if (q == NULL)
-		die();
+		mem_die();
 	return q;
 }
 

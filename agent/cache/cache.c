@@ -13,6 +13,7 @@
 #define SCRUB_EVERY_MS 10000 /* is there time for it? */
 #define AGE_DOUBTED 12 /* retentions: older than that is a wrong clock */
 #define DOUBT_NS (3600 * CLOCK_S) /* of the clock, once it was set */
+#define WITHDRAW_S 60 /* at most until a damaged file is gone */
 #define LISTS_FIRST_NS (60 * CLOCK_S) /* before that no case is known */
 
 static struct use **
@@ -58,6 +59,7 @@ cache_hold(struct cache *c, const char *study_uid)
 
 /* News from a worker, on its way to the loop. */
 struct news {
+	struct job job; /* first; what it asks for */
 	struct cache *c;
 	char study_uid[UID_SIZE];
 	uint8_t name[STORE_NAME_BYTES];
@@ -133,32 +135,53 @@ cache_release(struct cache *c, const char *study_uid)
 	loop_post(c->loop, on_released, news_new(c, study_uid));
 }
 
+/* The row first, durable, then the file. */
+static void
+withdrawal_work(struct job *j) /* job_fn, worker */
+{
+	struct news *w = (struct news *)j;
+	struct err e;
+	if (index_flush(w->c->ix, &e) != 0 ||
+	    store_remove_damaged(w->c->st, w->name, &e) != 0)
+		log_error("cache.remove.failed", "error='%s'", e.msg);
+}
+
+static void
+withdrawal_done(struct job *j) /* job_fn, loop */
+{
+	struct news *w = (struct news *)j;
+	struct cache *c = w->c;
+	struct board_study *s = board_study(c->board, w->study_uid);
+	if (s != NULL && s->state == STUDY_INCOMPLETE)
+		s->next_try_utc = 0;
+	c->ports.missing(c->ports.ctx);
+	mem_free(w);
+}
+
 static void
 on_damaged(void *ctx) /* loop_fn */
 {
 	struct news *w = ctx;
 	struct cache *c = w->c;
-	struct err e;
 	news_arrived(w);
 	if (w->late) {
 		mem_free(w);
 		return;
 	}
 	index_drop_object(c->ix, w->name);
-	if (store_remove(c->st, w->name, &e) != 0)
-		log_error("cache.remove.failed", "error='%s'", e.msg);
 	struct board_study *s = board_study(c->board, w->study_uid);
 	if (s != NULL && s->state == STUDY_READY) {
 		s->state = STUDY_INCOMPLETE;
-		s->next_try_utc = 0;
+		s->next_try_utc = clock_utc_s() + WITHDRAW_S;
 		(void)str_copy(s->reason, sizeof(s->reason),
 		    "an object was damaged; it is fetched again");
 	}
 	if (s != NULL && s->instances > 0)
 		s->instances--;
 	board_changed(c->board);
-	c->ports.missing(c->ports.ctx);
-	mem_free(w);
+	w->job = (struct job){.work = withdrawal_work,
+	    .done = withdrawal_done};
+	pool_submit(c->pool, &w->job);
 }
 
 void
@@ -284,6 +307,7 @@ cache_start(struct loop *l, const struct cache_config *conf,
 		return NULL;
 	}
 	pool_set_background(c->verifier);
+	cache_begin_sweep(c);
 	c->timer = loop_timer_start(l, RETENTION_EVERY_MS, on_retention, c);
 	if (conf->scrub > 0)
 		c->scrub_timer = loop_timer_start(l, SCRUB_EVERY_MS,

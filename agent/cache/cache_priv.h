@@ -49,6 +49,8 @@ struct cache {
 	struct err wipe_e; /* of WIPE_FAILED */
 	uint64_t used; /* the last number given out for LRU */
 	bool verifying;
+	/* sweep.c */
+	struct sweeping *sweeping; /* under way */
 	/* scrub.c */
 	struct loop_timer *scrub_timer;
 	struct scrubbing *scrubbing; /* under way */
@@ -65,6 +67,9 @@ struct cache {
 
 /* load.c: bring index, store and board together. */
 int cache_load(struct cache *c, struct err *e);
+/* sweep.c: look for files without a row and rows without a file, a part after
+ * the other, between evictions. */
+void cache_begin_sweep(struct cache *c);
 /* cache.c */
 bool cache_in_use(struct cache *c, const char *study_uid);
 /* Evict what nobody used or wanted for the retention. */

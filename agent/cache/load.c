@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Start: what the index says and what the folder holds become one truth, and
- * the board knows it. */
+/* Start: the board knows what the index says; an index that is lost is first
+ * made anew from the files. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,88 +11,72 @@
 #include "cache/cache_priv.h"
 #include "wire/attrs.h"
 
-struct loading {
+#define PAIRS_MAX 256 /* of SOP class and transfer syntax: a handful is usual */
+
+/* what was taken in, into an index that was lost */
+struct readmission {
 	struct cache *c;
-	struct index_reader *reader;
-	bool clean; /* the last stop was */
-	unsigned readmitted; /* objects, into an index that was lost */
-	unsigned bad_rows;
+	unsigned n;
 	unsigned unread; /* the system failed, the object may be whole */
-	int rc;
-	struct err *e;
 };
 
+/* A file that proves to be whole is taken in again. What cannot be read just
+ * now stays, and so does what finds no room. */
 static bool
-is_known(void *ctx, const uint8_t name[STORE_NAME_BYTES], uint64_t file_bytes)
-{ /* store_known_fn */
-	struct loading *l = ctx;
-	uint64_t length = 0;
-	uint32_t offset = 0;
-	int rc = index_find_object(l->reader, name, &length, &offset, l->e);
-	if (rc < 0) {
-		l->rc = -1;
-		return true; /* when in doubt, nothing is removed */
-	}
-	return rc == 1 && file_bytes == length + offset;
-}
-
-/* The index knows nothing: a file that proves to be whole is taken in again.
- * What cannot be read just now stays, and so does what finds no room. */
-static bool
-is_readmitted(void *ctx, const uint8_t name[STORE_NAME_BYTES],
-    uint64_t file_bytes)
-{ /* store_known_fn */
-	struct loading *l = ctx;
-	struct cache *c = l->c;
+is_readmitted(struct readmission *r, const uint8_t name[STORE_NAME_BYTES])
+{
+	struct cache *c = r->c;
 	struct store_item it;
 	struct store_map m;
 	struct err e;
-	(void)file_bytes; /* its seal tells the length */
 	if (store_unseal(c->st, name, &it, &m, &e) != 0) {
-		l->unread += e.code != ERR_CORRUPT;
+		r->unread += e.code != ERR_CORRUPT;
 		return e.code != ERR_CORRUPT;
 	}
 	bool ok = c->ports.readmit(c->ports.ctx, &it, m.p, m.n, &e) == 0;
 	store_unmap(&m);
-	if (ok)
-		c->ports.learn(c->ports.ctx, it.class_uid, it.syntax);
-	l->readmitted += ok;
+	r->n += ok;
 	return ok;
 }
 
-/* Rows whose file is gone, short, or (after a crash, where the study was
- * never made durable) of another digest are dropped. */
-static bool
-on_object(void *ctx, const struct index_row *row) /* index_row_fn */
+static int
+on_part(void *ctx, struct store_file *files, size_t n, struct err *e)
+{ /* store_part_fn */
+	(void)e;
+	for (size_t i = 0; i < n; i++)
+		files[i].known = is_readmitted(ctx, files[i].name);
+	return 0;
+}
+
+/* Every file is read. */
+static int
+readmit_all(struct cache *c, struct err *e)
 {
-	struct loading *l = ctx;
-	struct store_object o = {.length = row->length,
-	    .offset = row->offset};
-	struct store_map m;
-	struct err e;
-	memcpy(o.name, row->name, sizeof(o.name));
-	memcpy(o.digest, row->digest, sizeof(o.digest));
-	if (store_map(l->c->st, &o, !l->clean && !row->ready, &m, &e) == 0) {
-		store_unmap(&m);
-		l->c->ports.learn(l->c->ports.ctx, row->class_uid,
-		    row->syntax);
-		return true;
-	}
-	if (e.code != ERR_CORRUPT) { /* nothing goes for want of memory */
-		l->unread++;
-		return true;
-	}
-	l->bad_rows++;
-	index_drop_object(l->c->ix, row->name);
-	(void)store_remove(l->c->st, row->name, &e); /* gone already is fine */
-	return true;
+	struct readmission r = {.c = c};
+	unsigned removed = 0, foreign = 0;
+	log_info("cache.index.empty", "action=files_are_taken_in");
+	for (unsigned i = 0; i < STORE_PARTS; i++)
+		if (store_sweep(c->st, (uint8_t)i, on_part, &r, &removed,
+		    &foreign, e) != 0)
+			return -1;
+	if (index_flush(c->ix, e) != 0)
+		return -1;
+	stats_add(STAT_SWEPT_FILES, removed);
+	if (r.unread > 0)
+		log_warn("cache.load.unread", "instances=%u action=kept",
+		    r.unread);
+	if (r.n > 0 || removed > 0)
+		log_warn("cache.index.rebuilt", "instances=%u "
+		    "removed_files=%u action=compared_with_the_archives", r.n,
+		    removed);
+	return 0;
 }
 
 static bool
 on_study(void *ctx, const struct index_row *row) /* index_row_fn */
 {
-	struct loading *l = ctx;
-	struct board_study *s = board_add_study(l->c->board, row->study_uid);
+	struct cache *c = ctx;
+	struct board_study *s = board_add_study(c->board, row->study_uid);
 	struct attrs as;
 	struct err ignored; /* a blob that cannot be read leaves blanks */
 	(void)str_copy(s->patient_id, sizeof(s->patient_id), row->patient_id);
@@ -113,60 +97,53 @@ on_study(void *ctx, const struct index_row *row) /* index_row_fn */
 	s->kept = row->kept;
 	s->last_used_utc = row->last_used_utc;
 	s->used = row->used;
-	if (s->used > l->c->used)
-		l->c->used = s->used;
+	if (s->used > c->used)
+		c->used = s->used;
 	if (!row->ready)
 		(void)str_copy(s->reason, sizeof(s->reason),
 		    "the retrieval was interrupted");
 	return true;
 }
 
+static void
+on_pair(void *ctx, const char *class_uid, const char *syntax, unsigned n)
+{ /* index_pair_fn */
+	struct cache *c = ctx;
+	c->ports.learn(c->ports.ctx, class_uid, syntax, n);
+}
+
+/* What the index says, told to all who must know. */
+static int
+read_index(struct cache *c, struct index_reader *r,
+    struct index_totals *ret_totals, struct err *e)
+{
+	struct index_select studies = {.level = INDEX_STUDY, .unready = true};
+	if (index_totals(r, ret_totals, e) != 0 ||
+	    index_select(r, &studies, on_study, c, e) != 0 ||
+	    index_each_pair(r, PAIRS_MAX, on_pair, c, e) != 0)
+		return -1;
+	store_set_held(c->st, ret_totals->bytes);
+	return 0;
+}
+
 int
 cache_load(struct cache *c, struct err *e)
 {
-	struct loading l = {.c = c, .clean = index_was_clean(c->ix), .e = e};
-	struct index_select objects = {.level = INDEX_INSTANCE,
-	    .unready = true};
-	struct index_select studies = {.level = INDEX_STUDY, .unready = true};
 	struct index_totals totals = {0};
-	unsigned removed = 0, foreign = 0;
-	l.reader = index_reader_open(c->ix, e);
-	if (l.reader == NULL)
+	struct index_reader *r = index_reader_open(c->ix, e);
+	if (r == NULL)
 		return -1;
-	int rc = index_totals(l.reader, &totals, e);
-	bool lost = rc == 0 && totals.instances == 0 && totals.studies == 0;
+	int rc = index_totals(r, &totals, e);
+	/* nothing, if it is new; else every file is read */
+	if (rc == 0 && totals.studies == 0 && c->ports.readmit != NULL)
+		rc = readmit_all(c, e);
 	if (rc == 0)
-		rc = index_select(l.reader, &objects, on_object, &l, e);
-	if (rc == 0)
-		rc = index_flush(c->ix, e);
-	if (lost) /* nothing, if it is new; else every file is read */
-		log_info("cache.index.empty", "action=files_are_taken_in");
-	if (rc == 0)
-		rc = store_sweep(c->st, lost && c->ports.readmit != NULL ?
-		    is_readmitted : is_known, &l, &removed, &foreign, e);
-	if (rc == 0)
-		rc = index_flush(c->ix, e);
-	if (rc == 0)
-		rc = l.rc;
-	if (rc == 0)
-		rc = index_totals(l.reader, &totals, e);
-	if (rc == 0)
-		rc = index_select(l.reader, &studies, on_study, &l, e);
-	index_reader_close(&l.reader);
+		rc = read_index(c, r, &totals, e);
+	index_reader_close(&r);
 	if (rc != 0)
 		return -1;
-	if (l.unread > 0)
-		log_warn("cache.load.unread", "instances=%u action=kept",
-		    l.unread);
-	if (l.readmitted > 0)
-		log_warn("cache.index.rebuilt", "instances=%u action="
-		    "compared_with_the_archives", l.readmitted);
-	store_set_held(c->st, totals.bytes);
-	stats_add(STAT_SWEPT_FILES, removed);
-	stats_add(STAT_SWEPT_ROWS, l.bad_rows);
-	log_info("cache.loaded", "studies=%u instances=%u bytes=%llu "
-	    "swept_files=%u swept_rows=%u foreign=%u", totals.studies,
-	    totals.instances, (unsigned long long)totals.bytes, removed,
-	    l.bad_rows, foreign);
+	log_info("cache.loaded", "studies=%u instances=%u bytes=%llu",
+	    totals.studies, totals.instances,
+	    (unsigned long long)totals.bytes);
 	return 0;
 }

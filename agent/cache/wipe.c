@@ -16,13 +16,13 @@ struct wiping {
 	bool gone; /* all of it; false also when it never ran */
 };
 
-/* Files first: with no row left they would be taken in again at the next
- * start. A row without its file goes then. */
+/* Files before rows: with no row left they would be taken in again at the next
+ * start. But first no study is ready any more, durably. */
 static void
 wiping_work(struct job *j) /* job_fn, worker */
 {
 	struct wiping *w = (struct wiping *)j;
-	w->gone = store_wipe(w->c->st, &w->removed, &w->e) == 0 &&
+	w->gone = index_flush(w->c->ix, &w->e) == 0 && store_wipe(w->c->st, &w->removed, &w->e) == 0 &&
 	    index_wipe(w->c->ix, &w->e) == 0;
 }
 
@@ -44,8 +44,9 @@ wiping_done(struct job *j) /* job_fn, loop */
 
 /* What viewers and people are shown at once. */
 static void
-clear_board(struct board *b)
+clear_board(struct cache *ch)
 {
+	struct board *b = ch->board;
 	for (unsigned i = 0; i < board_n_cases(b); i++) {
 		struct board_case *c = board_case_at(b, i);
 		board_set_wants(b, c, NULL, 0);
@@ -57,8 +58,13 @@ clear_board(struct board *b)
 		    "the cache was wiped; nothing is fetched until the agent "
 		    "is started again");
 	}
-	for (unsigned i = board_n_studies(b); i-- > 0;)
-		board_drop_study(b, board_study_at(b, i)->uid);
+	for (unsigned i = board_n_studies(b); i-- > 0;) {
+		const struct board_study *s = board_study_at(b, i);
+		if (s->state == STUDY_READY)
+			index_put_study(ch->ix, s->uid, false, s->expected,
+			    s->archive);
+		board_drop_study(b, s->uid);
+	}
 }
 
 static void
@@ -68,7 +74,7 @@ begin(struct cache *c)
 	w->job = (struct job){.work = wiping_work, .done = wiping_done};
 	w->c = c;
 	c->wipe = WIPE_NOW;
-	clear_board(c->board);
+	clear_board(c);
 	board_settle(c->board, clock_utc_s(), c->conf.horizon_s);
 	board_changed(c->board);
 	pool_submit(c->pool, &w->job); /* after what is leaving */

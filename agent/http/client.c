@@ -2,10 +2,10 @@
 /* Blocking HTTP exchanges and event streams, with libcurl's easy interface. */
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "http/client.h"
 #include "http/http_priv.h"
@@ -20,7 +20,7 @@ static void
 begin(void)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		abort(); /* out of memory before the first request */
+		mem_die(); /* before the first request */
 }
 
 /* Options can only fail for what this libcurl was built without; then the

@@ -37,11 +37,12 @@ open_db(struct index *ix, bool *ret_lost, struct err *e)
 {
 	*ret_lost = false;
 	if (index_schema_open(ix, e) == 0 && prepare_writes(ix, e) == 0)
-		return 0;
+		return index_set_mark(ix, false, e);
 	close_db(ix);
 	if (e->code != ERR_CORRUPT)
 		return -1;
-	if (index_schema_set_aside(ix->path, e) != 0)
+	if (index_schema_set_aside(ix->path, e) != 0 ||
+	    index_set_mark(ix, false, e) != 0)
 		return -1;
 	*ret_lost = true;
 	if (index_schema_open(ix, e) != 0)
@@ -55,6 +56,7 @@ index_free(struct index *ix)
 	close_db(ix);
 	cond_done(&ix->done);
 	cond_done(&ix->more);
+	lock_done(&ix->failing);
 	lock_done(&ix->lock);
 	mem_free(ix->path);
 	mem_free(ix);
@@ -69,6 +71,7 @@ index_open(const char *dir, bool *ret_lost, struct err *e)
 	ix->path = mem_new_n(char, n);
 	(void)snprintf(ix->path, n, "%s/index.db", dir); /* fits */
 	lock_init(&ix->lock);
+	lock_init(&ix->failing);
 	cond_init(&ix->more);
 	cond_init(&ix->done);
 	ix->tail = &ix->head;
@@ -86,8 +89,10 @@ static void
 mark_clean(struct index *ix)
 {
 	struct err e; /* then it counts as unclean, and that is all */
+	if (atomic_load(&ix->suspect))
+		(void)index_set_mark(ix, true, &e); /* then it is unclean */
 	if (atomic_load(&ix->failed) || atomic_load(&ix->suspect) ||
-	    atomic_load(&ix->lost) > 0)
+	    atomic_load(&ix->unchecked) || atomic_load(&ix->lost) > 0)
 		return;
 	if (index_sql_exec(ix->db, "PRAGMA synchronous = FULL", &e) != 0)
 		return;
@@ -112,6 +117,17 @@ bool
 index_was_clean(const struct index *ix)
 {
 	return ix->was_clean;
+}
+
+void
+index_fail(struct index *ix, const struct err *e)
+{
+	lock_acquire(&ix->failing);
+	if (!atomic_load(&ix->failed)) {
+		ix->first = *e;
+		atomic_store(&ix->failed, true);
+	}
+	lock_release(&ix->failing);
 }
 
 bool

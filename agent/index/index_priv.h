@@ -70,7 +70,9 @@ struct index {
 	sqlite3_stmt *stmt[INDEX_W_COUNT];
 	bool durable; /* commits are synced */
 	atomic_uint lost; /* batches that could not be written */
-	/* set once by the writer, ${first} before ${failed} */
+	atomic_bool unchecked; /* after an unclean stop, until index_check */
+	/* set once, ${first} before ${failed}, under ${failing} */
+	struct lock failing;
 	atomic_bool failed;
 	struct err first;
 	/* [any]: a reader met damage, so look closely at the next start */
@@ -129,6 +131,15 @@ struct index_blob index_blob_of(sqlite3_stmt *s, int column);
 int index_schema_open(struct index *ix, struct err *e);
 /* Put a damaged file out of the way. */
 int index_schema_set_aside(const char *path, struct err *e);
+
+/* index_check.c: every page, on ${db}; ERR_CORRUPT. */
+int index_check_pages(sqlite3 *db, struct err *e);
+/* A mark beside the file: look at it before the next start opens it. */
+bool index_is_marked(const struct index *ix);
+int index_set_mark(const struct index *ix, bool marked, struct err *e);
+
+/* index.c [any]: it has failed for good, with ${e} if it is the first. */
+void index_fail(struct index *ix, const struct err *e);
 
 /* index_apply.c: one write, within a transaction. */
 int index_apply(struct index *ix, const struct index_op *op, struct err *e);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Read-only connections: one a thread, each with its statements. */
 #include <assert.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "index/index_priv.h"
 
 #define SETTINGS \
@@ -90,6 +92,60 @@ index_find_object(struct index_reader *r,
 		index_run_end(&run);
 	}
 	return rc;
+}
+
+int
+index_each_name(struct index_reader *r, uint8_t first, index_name_fn *fn,
+    void *ctx, struct err *e)
+{
+	uint8_t from[INDEX_NAME_BYTES] = {first};
+	uint8_t to[INDEX_NAME_BYTES];
+	memset(to, 0xFF, sizeof(to));
+	to[0] = first;
+	struct index_run run = index_run_of(r->stmt[INDEX_R_NAMES]);
+	index_run_blob(&run, from, sizeof(from));
+	index_run_blob(&run, to, sizeof(to));
+	int rc;
+	do {
+		rc = index_run_step(&run, e);
+		if (rc == 1 &&
+		    sqlite3_column_bytes(run.s, 0) == INDEX_NAME_BYTES)
+			fn(ctx, sqlite3_column_blob(run.s, 0));
+	} while (rc == 1);
+	return rc == 0 ? 0 : index_reader_met(r, e);
+}
+
+int
+index_study_of(struct index_reader *r, const uint8_t name[INDEX_NAME_BYTES],
+    char ret_study[UID_SIZE], uint64_t *ret_length, struct err *e)
+{
+	struct index_run run = index_run_of(r->stmt[INDEX_R_STUDY_OF]);
+	index_run_blob(&run, name, INDEX_NAME_BYTES);
+	int rc = index_run_step(&run, e);
+	if (rc == -1)
+		return index_reader_met(r, e);
+	if (rc == 1) {
+		(void)str_copy(ret_study, UID_SIZE, index_text(run.s, 0));
+		*ret_length = (uint64_t)sqlite3_column_int64(run.s, 1);
+		index_run_end(&run);
+	}
+	return rc;
+}
+
+int
+index_each_pair(struct index_reader *r, unsigned max, index_pair_fn *fn,
+    void *ctx, struct err *e)
+{
+	struct index_run run = index_run_of(r->stmt[INDEX_R_PAIRS]);
+	index_run_int(&run, max);
+	int rc;
+	do {
+		rc = index_run_step(&run, e);
+		if (rc == 1)
+			fn(ctx, index_text(run.s, 0), index_text(run.s, 1),
+			    (unsigned)sqlite3_column_int64(run.s, 2));
+	} while (rc == 1);
+	return rc == 0 ? 0 : index_reader_met(r, e);
 }
 
 int

@@ -63,21 +63,6 @@ check_file(const char *path, struct err *e)
 }
 
 static int
-quick_check(sqlite3 *db, struct err *e)
-{
-	sqlite3_stmt *s = NULL;
-	if (index_sql_prepare(db, "PRAGMA quick_check(1)", &s, e) != 0)
-		return -1;
-	struct index_run r = index_run_of(s);
-	int rc = index_run_step(&r, e);
-	bool ok = rc == 1 && str_eq(index_text(s, 0), "ok");
-	(void)sqlite3_finalize(s); /* told by the step */
-	if (rc == -1)
-		return -1;
-	return ok ? 0 : err_set(e, ERR_CORRUPT, 0, "check index: damaged");
-}
-
-static int
 migrate(sqlite3 *db, int64_t from, struct err *e)
 {
 	static const struct {
@@ -107,6 +92,13 @@ migrate(sqlite3 *db, int64_t from, struct err *e)
 	return index_sql_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", e);
 }
 
+static bool
+is_large(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && st.st_size > INDEX_CHECK_BYTES;
+}
+
 /* Whose it is and how it was left; ${ret_version} 0 for a new file. */
 static int
 inspect(struct index *ix, int64_t *ret_version, struct err *e)
@@ -130,7 +122,14 @@ inspect(struct index *ix, int64_t *ret_version, struct err *e)
 	    &clean, e) != 0)
 		return -1;
 	ix->was_clean = clean == 1;
-	return clean == 1 ? 0 : quick_check(db, e);
+	bool marked = index_is_marked(ix);
+	if (clean == 1 && !marked)
+		return 0;
+	if (!marked && is_large(ix->path)) {
+		atomic_store(&ix->unchecked, true);
+		return 0;
+	}
+	return index_check_pages(db, e);
 }
 
 int

@@ -64,7 +64,27 @@
 	    "  ON DELETE CASCADE," \
 	    " n INTEGER NOT NULL," \
 	    " crc INTEGER NOT NULL," \
-	    " part BLOB NOT NULL) STRICT")
+	    " part BLOB NOT NULL) STRICT") \
+	X(3, "CREATE TABLE pair (" \
+	    " class_uid TEXT NOT NULL," \
+	    " syntax TEXT NOT NULL," \
+	    " n INTEGER NOT NULL," \
+	    " PRIMARY KEY (class_uid, syntax)) STRICT, WITHOUT ROWID") \
+	X(3, "INSERT INTO pair SELECT class_uid, syntax, count(*)" \
+	    " FROM instance GROUP BY 1, 2") \
+	X(3, "CREATE TRIGGER pair_more AFTER INSERT ON instance BEGIN" \
+	    " INSERT INTO pair VALUES (new.class_uid, new.syntax, 1)" \
+	    " ON CONFLICT DO UPDATE SET n = n + 1; END") \
+	X(3, "CREATE TRIGGER pair_less AFTER DELETE ON instance BEGIN" \
+	    " UPDATE pair SET n = n - 1 WHERE class_uid = old.class_uid" \
+	    " AND syntax = old.syntax; END") \
+	X(3, "CREATE TRIGGER pair_other AFTER UPDATE OF class_uid, syntax" \
+	    " ON instance WHEN new.class_uid <> old.class_uid" \
+	    " OR new.syntax <> old.syntax BEGIN" \
+	    " UPDATE pair SET n = n - 1 WHERE class_uid = old.class_uid" \
+	    " AND syntax = old.syntax;" \
+	    " INSERT INTO pair VALUES (new.class_uid, new.syntax, 1)" \
+	    " ON CONFLICT DO UPDATE SET n = n + 1; END")
 
 /* the writer's: id, statement */
 #define INDEX_WRITES(X) \
@@ -143,5 +163,12 @@
 	X(METADATA, "SELECT n, crc, part FROM metadata WHERE instance = ?1") \
 	X(WANTS, "SELECT case_id, wants FROM wants ORDER BY case_id") \
 	X(OBJECT, "SELECT length, start FROM instance WHERE name = ?1") \
+	X(NAMES, "SELECT name FROM instance" \
+	    " WHERE name BETWEEN ?1 AND ?2 ORDER BY name") \
+	X(STUDY_OF, "SELECT st.uid, i.length FROM instance i" \
+	    " JOIN series se ON se.id = i.series" \
+	    " JOIN study st ON st.id = se.study WHERE i.name = ?1") \
+	X(PAIRS, "SELECT class_uid, syntax, n FROM pair WHERE n > 0" \
+	    " ORDER BY n DESC LIMIT ?1") \
 	X(TOTALS, "SELECT count(*), ifnull(sum(n_instances), 0)," \
 	    " ifnull(sum(bytes), 0) FROM study")

@@ -17,7 +17,7 @@
 	"PRAGMA secure_delete = 1;" \
 	"BEGIN IMMEDIATE;" \
 	"DELETE FROM metadata; DELETE FROM instance; DELETE FROM series;" \
-	"DELETE FROM study; DELETE FROM wants;" \
+	"DELETE FROM study; DELETE FROM wants; DELETE FROM pair;" \
 	"COMMIT;" \
 	"VACUUM;" \
 	"PRAGMA secure_delete = 0;"

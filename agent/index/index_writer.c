@@ -209,12 +209,15 @@ index_flush(struct index *ix, struct err *e)
 	return index_has_failed(ix, e) ? -1 : 0;
 }
 
-/* Whether the commit must be on the disk before anybody hears of it. */
+/* Whether the commit must be on the disk before anybody hears of it: a study
+ * is ready, or is not, or something is gone and its file goes next. */
 static bool
-makes_ready(const struct index_op *op)
+must_last(const struct index_op *op)
 {
 	for (; op != NULL; op = op->next)
-		if (op->kind == INDEX_OP_STUDY && op->flag)
+		if (op->kind == INDEX_OP_STUDY ||
+		    op->kind == INDEX_OP_DROP_OBJECT ||
+		    op->kind == INDEX_OP_DROP_STUDY)
 			return true;
 	return false;
 }
@@ -244,7 +247,7 @@ static int
 write_batch(struct index *ix, const struct index_op *op, struct err *e)
 {
 	struct err ignored; /* the first error is the one to tell */
-	if (set_durable(ix, makes_ready(op), e) != 0 ||
+	if (set_durable(ix, must_last(op), e) != 0 ||
 	    run_one(ix, INDEX_W_BEGIN, e) != 0)
 		return -1;
 	int rc = 0;
@@ -265,10 +268,8 @@ write_or_fail(struct index *ix, const struct index_op *op)
 	if (write_batch(ix, op, &e) == 0 || write_batch(ix, op, &e) == 0)
 		return;
 	atomic_fetch_add(&ix->lost, 1);
-	if (e.code == ERR_FULL || atomic_load(&ix->failed))
-		return;
-	ix->first = e;
-	atomic_store(&ix->failed, true);
+	if (e.code != ERR_FULL)
+		index_fail(ix, &e);
 }
 
 /* Wait until there is something to do; the batch, NULL when it is over. */

@@ -36,10 +36,16 @@ on_missing(void *ctx) /* cache_ports.missing */
 }
 
 static void
-on_learn(void *ctx, const char *class_uid, const char *syntax)
-{ /* prefetch_ports.learn [worker], cache_ports.learn at start */
+on_learn(void *ctx, const char *class_uid, const char *syntax, unsigned n)
+{ /* cache_ports.learn at start */
 	struct agent *a = ctx;
-	node_learn(a->node, class_uid, syntax);
+	node_learn(a->node, class_uid, syntax, n);
+}
+
+static void
+on_arrived_pair(void *ctx, const char *class_uid, const char *syntax)
+{ /* prefetch_ports.learn [worker] */
+	on_learn(ctx, class_uid, syntax, 1);
 }
 
 static int
@@ -138,7 +144,7 @@ agent_start_prefetch(struct agent *a, struct err *e)
 		    .bandwidth = c->archives[i].bandwidth};
 	struct prefetch_ports p = {.ctx = a, .make_room = make_room,
 	    .settled = settled, .may_fetch = may_fetch, .arrived = arrived,
-	    .changed = on_changed, .learn = on_learn};
+	    .changed = on_changed, .learn = on_arrived_pair};
 	a->prefetch = prefetch_start(a->loop, &pc, &p, a->board, a->index,
 	    a->store, e);
 	return a->prefetch != NULL ? 0 : -1;

@@ -348,7 +348,8 @@ node_decide(void *ctx, const struct listen_caller *c,
 }
 
 void
-node_learn(struct node *n, const char *class_uid, const char *syntax)
+node_learn(struct node *n, const char *class_uid, const char *syntax,
+    unsigned times)
 {
 	lock_acquire(&n->lock);
 	unsigned i = 0;
@@ -361,7 +362,7 @@ node_learn(struct node *n, const char *class_uid, const char *syntax)
 		(void)str_copy(n->learnt[i].syntax, UID_SIZE, syntax);
 	}
 	if (i < n->n_learnt)
-		n->learnt[i].n++;
+		n->learnt[i].n += times;
 	lock_release(&n->lock);
 }
 

@@ -48,9 +48,10 @@ conflict_met(struct intake *in, struct ticket *k, const char *series_uid,
 	struct err e;
 	store_name(name, k->study_uid, series_uid, instance_uid);
 	index_drop_object(in->ix, name);
-	if (store_remove(in->st, name, &e) != 0)
+	if (index_flush(in->ix, &e) != 0 ||
+	    store_remove(in->st, name, &e) != 0)
 		log_error("prefetch.conflict.stays", "error='%s' "
-		    "action=its_row_is_gone", e.msg);
+		    "action=refused_again", e.msg);
 	if (unmark(&in->tickets, k, instance_uid))
 		atomic_fetch_sub(&k->n_here, 1);
 	cut_flow(in, k);

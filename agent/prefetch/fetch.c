@@ -17,29 +17,18 @@
 #include "base/str.h"
 #include "prefetch/prefetch_priv.h"
 
-/* Everything listed is here: make it durable, then say so. */
-static int
-declare_ready(struct fetch *f, struct err *e)
-{
-	struct prefetch *p = f->p;
-	if (index_flush(p->ix, e) != 0 || store_sync(p->st, e) != 0)
-		return -1;
-	if (index_lost(p->ix) != f->lost)
-		return err_set(e, ERR_FULL, 0, "the index could not write");
-	index_put_study(p->ix, f->study_uid, true,
-	    atomic_load(&f->expected),
-	    p->c.archives[f->archive].name);
-	if (index_flush(p->ix, e) != 0)
-		return -1;
-	return index_lost(p->ix) == f->lost ? 0 :
-	    err_set(e, ERR_FULL, 0, "the index could not write");
-}
+struct reading {
+	struct fetch *f;
+	bool found;
+};
 
 static bool
 on_ready(void *ctx, const struct index_row *row) /* index_row_fn */
 {
-	struct fetch *f = ctx;
+	struct reading *rd = ctx;
+	struct fetch *f = rd->f;
 	struct told *t = &f->told;
+	rd->found = true;
 	struct attrs as;
 	struct err ignored; /* a blob that cannot be read leaves blanks */
 	(void)str_copy(f->modalities, sizeof(f->modalities), row->modalities);
@@ -55,19 +44,42 @@ on_ready(void *ctx, const struct index_row *row) /* index_row_fn */
 	return false;
 }
 
-/* Not every archive tells it all (dcmqrscp has no modalities), and of what a
- * viewer asked for nothing may be known; the objects tell. */
-static void
-read_told(struct fetch *f)
+/* The index has the last word: it is not ready if an object was withdrawn
+ * meanwhile. And the objects tell what no archive told (dcmqrscp has no
+ * modalities), or nobody asked for. */
+static int
+read_told(struct fetch *f, struct err *e)
 {
-	struct err ignored; /* then they stay as they were told */
 	const char *uids[] = {f->study_uid};
 	struct index_select sel = {.level = INDEX_STUDY, .study_uids = uids,
 	    .n_study_uids = 1};
-	struct index_reader *r = index_reader_open(f->p->ix, &ignored);
-	if (r != NULL)
-		(void)index_select(r, &sel, on_ready, f, &ignored);
+	struct reading rd = {.f = f};
+	struct index_reader *r = index_reader_open(f->p->ix, e);
+	int rc = r == NULL ? -1 : index_select(r, &sel, on_ready, &rd, e);
 	index_reader_close(&r);
+	if (rc == 0 && !rd.found)
+		return err_set(e, ERR_CORRUPT, 0,
+		    "an object was withdrawn meanwhile");
+	return rc;
+}
+
+/* Everything listed is here: make it durable, then say so. */
+static int
+declare_ready(struct fetch *f, struct err *e)
+{
+	struct prefetch *p = f->p;
+	if (index_flush(p->ix, e) != 0 || store_sync(p->st, e) != 0)
+		return -1;
+	if (index_lost(p->ix) != f->lost)
+		return err_set(e, ERR_FULL, 0, "the index could not write");
+	index_put_study(p->ix, f->study_uid, true,
+	    atomic_load(&f->expected),
+	    p->c.archives[f->archive].name);
+	if (index_flush(p->ix, e) != 0)
+		return -1;
+	if (index_lost(p->ix) != f->lost)
+		return err_set(e, ERR_FULL, 0, "the index could not write");
+	return read_told(f, e);
 }
 
 /* A try that did not come to the archive's list leaves what an earlier one
@@ -114,7 +126,6 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 		    t->said[0] != '\0' ? ": " : "", t->said);
 	if (rc == 0) {
 		f->end = FETCH_READY;
-		read_told(f);
 		return;
 	}
 	put_unready(f, all);

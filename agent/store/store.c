@@ -237,6 +237,7 @@ store_close(struct store **pp)
 	store_sys_close(&s->dir_fd);
 	lock_done(&s->lock);
 	lock_done(&s->commit);
+	mem_free(s->fresh);
 	mem_free(s->pending);
 	mem_free(s->path);
 	mem_free(s);

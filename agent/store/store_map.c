@@ -306,10 +306,21 @@ store_unmap(struct store_map *m)
 	*m = (struct store_map){0};
 }
 
+bool
+store_is_gone(struct store *s, const uint8_t name[STORE_NAME_BYTES])
+{
+	struct stat st;
+	struct err why;
+	int fd = store_open_object(s, name, &st, &why);
+	bool gone = fd == -1 && (why.sys == ENOENT || why.sys == ELOOP);
+	store_sys_close(&fd);
+	return gone;
+}
+
 /* Take ${n} off what is held, not below zero: the caller's figure is that of
  * the last start. */
-static void
-held_less(struct store *s, uint64_t n)
+void
+store_lost(struct store *s, uint64_t n)
 {
 	uint_fast64_t held = atomic_load(&s->held);
 	uint_fast64_t less;
@@ -318,11 +329,30 @@ held_less(struct store *s, uint64_t n)
 	while (!atomic_compare_exchange_weak(&s->held, &held, less));
 }
 
+/* Remove the file of ${name}, whose data set has ${bytes}. */
+static int
+unlink_object(struct store *s, const uint8_t name[STORE_NAME_BYTES],
+    uint64_t bytes, struct err *e)
+{
+	char file[STORE_FILE_NAME];
+	int shard = store_shard(s, name, false, e);
+	if (shard == -1)
+		return -1;
+	store_file_name(file, name);
+	int rc = store_sys_unlink(shard, file);
+	bool gone = rc != 0 && errno == ENOENT; /* somebody else did it */
+	if (rc != 0 && !gone)
+		rc = err_set(e, ERR_IO, errno, "remove an object");
+	else if (!gone)
+		store_lost(s, bytes);
+	store_sys_close(&shard);
+	return gone ? 0 : rc;
+}
+
 int
 store_remove(struct store *s, const uint8_t name[STORE_NAME_BYTES],
     struct err *e)
 {
-	char file[STORE_FILE_NAME];
 	struct stat st = {0};
 	uint64_t bytes = 0;
 	struct err why;
@@ -337,16 +367,34 @@ store_remove(struct store *s, const uint8_t name[STORE_NAME_BYTES],
 		bytes = (uint64_t)st.st_size - store_offset_of(fd,
 		    (uint64_t)st.st_size);
 	store_sys_close(&fd);
-	int shard = store_shard(s, name, false, e);
-	if (shard == -1)
-		return -1;
-	store_file_name(file, name);
-	int rc = store_sys_unlink(shard, file);
-	bool gone = rc != 0 && errno == ENOENT; /* somebody else did it */
-	if (rc != 0 && !gone)
-		rc = err_set(e, ERR_IO, errno, "remove an object");
-	else if (!gone)
-		held_less(s, bytes);
-	store_sys_close(&shard);
-	return gone ? 0 : rc;
+	return unlink_object(s, name, bytes, e);
+}
+
+int
+store_remove_damaged(struct store *s, const uint8_t name[STORE_NAME_BYTES],
+    struct err *e)
+{
+	struct stat was, is;
+	struct store_item it;
+	struct store_map m;
+	struct err why;
+	/* held open, so that no other file can have its number */
+	int fd = store_open_object(s, name, &was, &why);
+	if (fd == -1)
+		return store_remove(s, name, e); /* a link, or none */
+	if (store_unseal(s, name, &it, &m, &why) == 0) {
+		store_unmap(&m);
+		store_sys_close(&fd);
+		return 0;
+	}
+	int rc = 0;
+	lock_acquire(&s->commit); /* no name comes into being */
+	int now = why.code != ERR_CORRUPT ? -1 : /* it may be whole */
+	    store_open_object(s, name, &is, &why);
+	if (now != -1 && is.st_ino == was.st_ino && is.st_dev == was.st_dev)
+		rc = store_remove(s, name, e);
+	lock_release(&s->commit);
+	store_sys_close(&now);
+	store_sys_close(&fd);
+	return rc;
 }

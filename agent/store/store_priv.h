@@ -15,6 +15,7 @@
 #define STORE_TMP "tmp"
 #define STORE_HEX_NAME (2 * STORE_NAME_BYTES + 1)
 #define STORE_FILE_NAME (STORE_HEX_NAME + 4) /* "<64 hex>.dcm" */
+#define STORE_FRESH_MAX 262144 /* names that came while it is swept: 8 MiB */
 #define STORE_SPARE_MAX 8 /* idle writers, and readers, kept for reuse */
 #define STORE_CHECKED_MAX 1024 /* files known to be whole */
 #define STORE_HEADER_MAX 1024 /* bytes; ours has at most 620 */
@@ -35,6 +36,11 @@ struct store {
 	/* in this order when both are taken */
 	struct lock commit; /* a name comes into being only under it */
 	struct lock lock;
+	/* shared, under commit: names that came since store_open */
+	uint8_t (*fresh)[STORE_NAME_BYTES];
+	size_t n_fresh, cap_fresh;
+	bool swept; /* nobody asks for them any more */
+	bool too_fresh; /* they were too many, so some are not known */
 	/* shared, under lock */
 	struct store_writer *spare;
 	unsigned n_spare;
@@ -53,6 +59,10 @@ int store_shard(struct store *s, const uint8_t name[STORE_NAME_BYTES],
     bool make, struct err *e);
 /* "<64 hex>.dcm" */
 void store_file_name(char ret[STORE_FILE_NAME],
+    const uint8_t name[STORE_NAME_BYTES]);
+/* store_sweep.c, under commit: ${name} has just come, or was there and is
+ * taken. */
+void store_note_fresh_locked(struct store *s,
     const uint8_t name[STORE_NAME_BYTES]);
 /* Whether ${code} of errno means that there is no more room. */
 enum err_code store_code_of(int sys);

@@ -19,14 +19,14 @@ store_free_files(struct store *s, uint64_t *ret, struct err *e)
 	return 0;
 }
 
-static bool
-is_nobodys(void *ctx, const uint8_t name[STORE_NAME_BYTES],
-    uint64_t file_bytes)
-{ /* store_known_fn */
+static int
+is_nobodys(void *ctx, struct store_file *files, size_t n, struct err *e)
+{ /* store_part_fn */
 	(void)ctx;
-	(void)name;
-	(void)file_bytes;
-	return false;
+	(void)files; /* none is known */
+	(void)n;
+	(void)e;
+	return 0;
 }
 
 static int
@@ -52,8 +52,13 @@ int
 store_wipe(struct store *s, unsigned *ret_removed, struct err *e)
 {
 	unsigned foreign = 0; /* not ours, so they stay */
-	if (store_sweep(s, is_nobodys, NULL, ret_removed, &foreign, e) != 0 ||
-	    empty_tmp(s, e) != 0)
+	store_sweep_end(s); /* what came lately goes too */
+	*ret_removed = 0;
+	for (unsigned i = 0; i < STORE_PARTS; i++)
+		if (store_sweep(s, (uint8_t)i, is_nobodys, NULL, ret_removed,
+		    &foreign, e) != 0)
+			return err_prefix(e, "wipe");
+	if (empty_tmp(s, e) != 0)
 		return err_prefix(e, "wipe");
 	store_set_held(s, 0);
 	return 0;

@@ -372,11 +372,13 @@ compare(int fd, const struct stat *st, struct store_object *o, struct err *e)
 /* Give the object its name unless it is taken; ${ret_fd} is then the one
  * which has it. One process has the folder, so a lock makes this atomic. */
 static int
-place(struct store_writer *w, int shard, const char *name, int *ret_fd,
-    struct err *e)
+place(struct store_writer *w, int shard, const struct store_object *o,
+    int *ret_fd, struct err *e)
 {
 	struct store *s = w->store;
+	char name[STORE_FILE_NAME];
 	int rc = 0;
+	store_file_name(name, o->name);
 	lock_acquire(&s->commit);
 	*ret_fd = store_sys_open(shard, name, O_RDONLY | O_NONBLOCK, 0);
 	if (*ret_fd == -1 && errno != ENOENT)
@@ -387,6 +389,8 @@ place(struct store_writer *w, int shard, const char *name, int *ret_fd,
 			rc = err_set(e, store_code_of(errno), errno,
 			    "keep an object");
 	}
+	if (rc == 0)
+		store_note_fresh_locked(s, o->name);
 	lock_release(&s->commit);
 	return rc;
 }
@@ -394,13 +398,11 @@ place(struct store_writer *w, int shard, const char *name, int *ret_fd,
 static int
 finish(struct store_writer *w, struct store_object *o, struct err *e)
 {
-	char name[STORE_FILE_NAME];
 	struct stat st;
 	int old = -1;
 	int rc = -1;
-	store_file_name(name, o->name);
 	int shard = store_shard(w->store, o->name, true, e);
-	if (shard == -1 || place(w, shard, name, &old, e) != 0)
+	if (shard == -1 || place(w, shard, o, &old, e) != 0)
 		goto out;
 	if (old == -1) {
 		w->tmp[0] = '\0';

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON values put together; memory running out aborts, as mem_new does. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "web_priv.h"
 
@@ -11,14 +11,14 @@ void
 put_new(json_t *o, const char *key, json_t *take)
 {
 	if (json_object_set_new_nocheck(o, key, take) != 0)
-		abort(); /* out of memory: launchd starts us again */
+		mem_die();
 }
 
 void
 put_item(json_t *array, json_t *take)
 {
 	if (json_array_append_new(array, take) != 0)
-		abort(); /* as above */
+		mem_die();
 }
 
 /* Text from outside should be UTF-8; what is not is shown escaped. */
@@ -100,7 +100,7 @@ put_text(struct buf *b, json_t *take)
 {
 	if (json_dump_callback(take, take_text, b,
 	    JSON_COMPACT | JSON_ENCODE_ANY) != 0)
-		abort(); /* all text was checked above: out of memory */
+		mem_die(); /* all text was checked above */
 	json_decref(take);
 	buf_add_str(b, "\n");
 }

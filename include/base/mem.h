@@ -25,6 +25,9 @@ void *mem_try(size_t size, struct err *e);
  * memory or when the product overflows. */
 void *mem_grow(void *p, size_t n, size_t size) __attribute__((returns_nonnull));
 
+/* A library of ours has no memory for something small: say so and abort. */
+void mem_die(void) __attribute__((noreturn));
+
 /* Release what any function here returned; NULL is fine. */
 void mem_free(void *p);
 

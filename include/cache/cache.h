@@ -36,18 +36,22 @@ struct cache_ports {
 	void *ctx;
 	void (*changed)(void *ctx); /* [loop] the board has changed */
 	void (*missing)(void *ctx); /* [loop] a damaged study wants fetching */
-	/* [loop], at start, once an object: one of this pair is held */
-	void (*learn)(void *ctx, const char *class_uid, const char *syntax);
+	/* [loop], at start: ${n} objects of this pair are held */
+	void (*learn)(void *ctx, const char *class_uid, const char *syntax,
+	    unsigned n);
 	/* [loop], at start, when the index is empty: put the object into it;
 	 * -1: it cannot be, and its file goes */
 	int (*readmit)(void *ctx, const struct store_item *it, const void *p,
 	    size_t n, struct err *e);
 };
 
-/* Bring index, store and board together: sweep what a crash left, after an
- * unclean stop check every object of studies that are not ready, fill the
- * board, set the quota. An index that was lost is made anew from the files
- * that prove to be whole (readmit). Blocks; call before the loop runs. */
+/* Bring index, store and board together: fill the board and set the quota from
+ * the index, which takes no longer for a million objects. What a ready study
+ * has is here (index.h); the objects of others are read before they count
+ * (prefetch). Files without a row and rows without a file are looked for in
+ * the background. An index that was lost is made anew from the files that
+ * prove to be whole (readmit); only that blocks for long. Call before the loop
+ * runs. */
 struct cache *cache_start(struct loop *l, const struct cache_config *c,
     const struct cache_ports *ports, struct board *b, struct index *ix,
     struct store *st, struct err *e);

@@ -9,13 +9,15 @@
  *
  * DESIGN  Writes gather into one transaction of up to 256 writes or 200 ms;
  * index_flush waits for what was queued before it. WAL, synchronous=NORMAL
- * (a power cut may lose the last transactions: a cache may miss), but the
- * transaction that makes a study ready is synced (FULL for that commit or a
- * checkpoint), after the caller's store_sync.
+ * (a power cut may lose the last transactions: a cache may miss). Synced (FULL
+ * for that commit) is what makes a study ready, after the caller's store_sync,
+ * and what says that something is gone, before the caller removes its file:
+ * so that all objects of a ready study are here, whatever happens.
  */
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +25,9 @@
 #include "base/err.h"
 #include "base/uid.h"
 
-#define INDEX_SCHEMA 2 /* PRAGMA user_version */
+#define INDEX_SCHEMA 3 /* PRAGMA user_version */
+/* A start waits for the check of so much: 2 s from a disk of 128 MB/s. */
+#define INDEX_CHECK_BYTES (256u << 20)
 #define INDEX_NAME_BYTES 32
 #define INDEX_DIGEST_BYTES 16
 
@@ -61,11 +65,18 @@ struct index_object {
  * at a time: open the store of ${dir} first, which locks the folder. A newer
  * schema is refused (ERR_INVAL), nothing touched. A damaged file (quick_check
  * after an unclean stop) is renamed to index.db.damaged-<utc> and a new one
- * made; ${ret_lost} (may be NULL) tells. */
+ * made; ${ret_lost} (may be NULL) tells. A file above INDEX_CHECK_BYTES is
+ * checked later, by index_check. */
 struct index *index_open(const char *dir, bool *ret_lost, struct err *e);
 /* Commit what is queued, mark the stop as clean, join the writer. Close the
  * readers before. After an error the stop is not marked as clean. */
 void index_close(struct index **pp);
+/* Whether it waits for index_check: until then no stop counts as clean. */
+bool index_is_unchecked(const struct index *ix);
+/* [worker] Look at every page, as long as that takes. ERR_CORRUPT: damaged; the
+ * index has failed, and the next start looks first and makes a new one.
+ * ERR_CANCELLED soon after ${stop} is set. */
+int index_check(struct index *ix, const atomic_bool *stop, struct err *e);
 /* Whether the last stop was clean; false for a new file as well. If not,
  * compare with the store: objects without a row, rows without an object. */
 bool index_was_clean(const struct index *ix);
@@ -80,7 +91,7 @@ void index_put_object(struct index *ix, const struct index_object *o);
 /* ${expected} instances are listed by the archive ${archive}; ready as told,
  * but never while fewer are held. The study's row must exist (an object was
  * put before), else no effect. Not ready is written at once, for viewers must
- * be shown it no more. */
+ * be shown it no more. Either is synced. */
 void index_put_study(struct index *ix, const char *study_uid, bool ready,
     unsigned expected, const char *archive);
 void index_put_kept(struct index *ix, const char *study_uid, bool kept);
@@ -93,7 +104,8 @@ void index_put_metadata(struct index *ix,
     const uint8_t name[INDEX_NAME_BYTES], struct index_blob part, uint32_t n,
     uint32_t crc);
 /* Remove an object: its study is not ready any more; an empty series or
- * study goes too. Remove a study with all below it. */
+ * study goes too. Remove a study with all below it. Synced: after the
+ * index_flush that follows, files may be removed. */
 void index_drop_object(struct index *ix,
     const uint8_t name[INDEX_NAME_BYTES]);
 void index_drop_study(struct index *ix, const char *study_uid);
@@ -190,6 +202,22 @@ int index_each_wants(struct index_reader *r, index_wants_fn *fn, void *ctx,
 int index_find_object(struct index_reader *r,
     const uint8_t name[INDEX_NAME_BYTES], uint64_t *ret_length,
     uint32_t *ret_offset, struct err *e);
+
+/* The names that begin with this byte, in order. */
+typedef void index_name_fn(void *ctx, const uint8_t name[INDEX_NAME_BYTES]);
+int index_each_name(struct index_reader *r, uint8_t first, index_name_fn *fn,
+    void *ctx, struct err *e);
+/* The study of an object, and its length: 1, 0 when there is no row, -1. */
+int index_study_of(struct index_reader *r,
+    const uint8_t name[INDEX_NAME_BYTES], char ret_study[UID_SIZE],
+    uint64_t *ret_length, struct err *e);
+
+/* The pairs of SOP class and transfer syntax that are held, and how many
+ * objects of each; the most frequent first, at most ${max}. */
+typedef void index_pair_fn(void *ctx, const char *class_uid,
+    const char *syntax, unsigned n);
+int index_each_pair(struct index_reader *r, unsigned max, index_pair_fn *fn,
+    void *ctx, struct err *e);
 
 /* Totals over everything held. */
 struct index_totals {

@@ -107,9 +107,10 @@ void node_halt(struct node *n);
 void node_stop(struct node **pp);
 uint16_t node_port(const struct node *n);
 
-/* [any] An object of this class is held in this syntax: what to prefer when
- * a viewer offers several in one context. */
-void node_learn(struct node *n, const char *class_uid, const char *syntax);
+/* [any] So many more objects of this class are held in this syntax: what to
+ * prefer when a viewer offers several in one context. */
+void node_learn(struct node *n, const char *class_uid, const char *syntax,
+    unsigned times);
 
 /* [loop] The board has changed: push what is due to viewers that want it. */
 void node_look(struct node *n);

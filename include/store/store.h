@@ -132,16 +132,34 @@ void store_file_head(struct buf *b, const char *class_uid,
 /* Remove the file; a missing one is no error. */
 int store_remove(struct store *s, const uint8_t name[STORE_NAME_BYTES],
     struct err *e);
+/* The same, unless its seal says that it is whole: then it is another one, that
+ * came after the damaged one. [worker] */
+int store_remove_damaged(struct store *s,
+    const uint8_t name[STORE_NAME_BYTES], struct err *e);
 
-/* Call ${known} for every object file; those for which it returns false are
- * removed and counted in ${ret_removed}, but not taken off what is held (the
- * caller's figure knows only what is known). Foreign files are left alone and
- * counted in ${ret_foreign}. [worker] or at start, while nothing is written:
- * an object that is committed but not in the index yet would go. */
-typedef bool store_known_fn(void *ctx, const uint8_t name[STORE_NAME_BYTES],
-    uint64_t file_bytes);
-int store_sweep(struct store *s, store_known_fn *known, void *ctx,
+/* The sweep. The folder's ${part}th of STORE_PARTS is listed: ${fn} gets its
+ * object files, those whose names begin with that byte, in order, and sets
+ * ${known}; -1 ends it. The others are removed and ${*ret_removed} grows, but
+ * they are not taken off what is held: the caller's figure knows only what is
+ * known. Foreign files are left alone, and ${*ret_foreign} grows.
+ * It may run while objects are written: what was committed since store_open
+ * is never removed. The store remembers their names until store_sweep_end,
+ * or until there are too many: then this fails with ERR_CANCELLED. [worker]
+ * or at start */
+#define STORE_PARTS 256
+struct store_file {
+	uint8_t name[STORE_NAME_BYTES];
+	bool known;
+};
+typedef int store_part_fn(void *ctx, struct store_file *files, size_t n,
+    struct err *e);
+int store_sweep(struct store *s, uint8_t part, store_part_fn *fn, void *ctx,
     unsigned *ret_removed, unsigned *ret_foreign, struct err *e);
+void store_sweep_end(struct store *s);
+
+/* Whether the object has no file, or something else is in its place; false
+ * also when that cannot be told just now. [worker] */
+bool store_is_gone(struct store *s, const uint8_t name[STORE_NAME_BYTES]);
 
 /* Bytes free for us on the volume, 64 bit. */
 int store_free_bytes(struct store *s, uint64_t *ret, struct err *e);
@@ -158,6 +176,8 @@ int store_wipe(struct store *s, unsigned *ret_removed, struct err *e);
  * ${reserve} free. No limits before the first call. [any] */
 void store_set_quota(struct store *s, uint64_t limit, uint64_t reserve);
 void store_set_held(struct store *s, uint64_t bytes);
+/* The file of so many bytes is gone, and not by store_remove. */
+void store_lost(struct store *s, uint64_t bytes);
 uint64_t store_held(const struct store *s);
 
 /* SHA-256 name of an object. */

@@ -76,12 +76,12 @@ on_missing(void *ctx)
 }
 
 static inline void
-on_learn(void *ctx, const char *class_uid, const char *syntax)
+on_learn(void *ctx, const char *class_uid, const char *syntax, unsigned n)
 {
 	struct fixture *f = ctx;
 	assert_string_equal(class_uid, MR);
 	assert_string_equal(syntax, LE);
-	f->learned++;
+	f->learned += n;
 }
 
 static inline void
@@ -102,14 +102,37 @@ open_both(struct fixture *f)
 	f->board = board_new();
 }
 
+/* Let evictions and news come home; nothing here waits for the time. */
+static inline void
+settle(struct fixture *f)
+{
+	do {
+		loop_poll(f->loop);
+		(void)sched_yield();
+	} while (f->c->leaving != NULL || f->c->verifying ||
+	    f->c->n_news > 0 || f->c->sweeping != NULL ||
+	    pool_load(f->c->pool) > 0);
+}
+
+/* The cache, its sweep under way. */
 static inline bool
-start(struct fixture *f)
+start_only(struct fixture *f)
 {
 	struct cache_ports ports = {.ctx = f, .changed = on_changed,
 	    .missing = on_missing, .learn = on_learn};
 	f->c = cache_start(f->loop, &f->conf, &ports, f->board, f->ix, f->st,
 	    &f->e);
 	return f->c != NULL;
+}
+
+static inline bool
+start(struct fixture *f)
+{
+	if (!start_only(f))
+		return false;
+	settle(f);
+	f->changed = f->missing = 0;
+	return true;
 }
 
 /* As the agent stops; the next start has the same folder. */
@@ -264,16 +287,6 @@ damage(const struct fixture *f, const struct store_object *o)
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, "\xFF", 1, o->offset + 1), 1);
 	assert_int_equal(close(fd), 0);
-}
-
-/* Let evictions and news come home; nothing here waits for the time. */
-static inline void
-settle(struct fixture *f)
-{
-	do {
-		loop_poll(f->loop);
-		(void)sched_yield();
-	} while (f->c->leaving != NULL || f->c->verifying || f->c->n_news > 0);
 }
 
 struct seen {

@@ -327,6 +327,7 @@ test_cache_damaged_object_goes_and_its_study_is_not_ready(void **state)
 	index_put_study(f->ix, "1.1", true, 2, "pacs");
 	assert_int_equal(index_flush(f->ix, &f->e), 0);
 	assert_true(start(f));
+	damage(f, &o);
 
 	cache_damaged(f->c, "1.1", o.name);
 	settle(f);

@@ -53,7 +53,8 @@ def ended(agent, kind):
     be had."""
     code = agent.p.returncode
     with open(agent.log, errors="replace") as f:
-        told = any(" error " in line or "memory" in line for line in f)
+        told = any(w in line.lower() for line in f
+                   for w in (" error ", "memory", "allocate"))
     if code < 0 and not (kind == "alloc" and code == -signal.SIGABRT):
         raise Lie(f"it crashed: signal {-code}")
     if not told:

@@ -243,7 +243,7 @@ test_index_newer_schema_is_refused_untouched(void **state)
 	char path[128];
 	put_simple(f, "1.1", "1.1.1", "1.1.1.1");
 	close_index(f);
-	change(f, "PRAGMA user_version = 3; CREATE TABLE later (x)");
+	change(f, "PRAGMA user_version = 4; CREATE TABLE later (x)");
 	(void)snprintf(path, sizeof(path), "%s/index.db", f->dir);
 	assert_int_equal(stat(path, &before), 0);
 
@@ -251,7 +251,7 @@ test_index_newer_schema_is_refused_untouched(void **state)
 
 	assert_null(f->ix);
 	assert_int_equal(f->e.code, ERR_INVAL);
-	assert_non_null(strstr(f->e.msg, "schema 2"));
+	assert_non_null(strstr(f->e.msg, "schema 3"));
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_mtime, after.st_mtime);
 	assert_int_equal(before.st_size, after.st_size);

@@ -360,15 +360,15 @@ test_access_syntax_is_the_one_most_objects_are_held_in(void **state)
 	assert_chosen(d, offer, 3, SYNTAX_EXPLICIT_LE); /* nothing is held */
 	assert_chosen(d, &offer[2], 1, J2K);
 
-	node_learn(d->node, MR, J2K);
+	node_learn(d->node, MR, J2K, 1);
 	assert_chosen(d, offer, 3, J2K);
 
-	node_learn(d->node, MR, SYNTAX_IMPLICIT_LE);
-	node_learn(d->node, MR, SYNTAX_IMPLICIT_LE);
+	node_learn(d->node, MR, SYNTAX_IMPLICIT_LE, 1);
+	node_learn(d->node, MR, SYNTAX_IMPLICIT_LE, 1);
 	assert_chosen(d, offer, 3, SYNTAX_IMPLICIT_LE);
-	node_learn(d->node, MR, JLS); /* not offered: nothing to gain */
-	node_learn(d->node, MR, JLS);
-	node_learn(d->node, MR, JLS);
+	node_learn(d->node, MR, JLS, 1); /* not offered: nothing to gain */
+	node_learn(d->node, MR, JLS, 1);
+	node_learn(d->node, MR, JLS, 1);
 	assert_chosen(d, offer, 3, SYNTAX_IMPLICIT_LE);
 }
 
@@ -381,9 +381,9 @@ test_access_syntax_reaches_all_objects_where_one_can_decode(void **state)
 	static const char *const offer[] = {SYNTAX_EXPLICIT_LE, J2K};
 	if (!decode_can(J2K, SYNTAX_EXPLICIT_LE))
 		skip();
-	node_learn(d->node, MR, SYNTAX_EXPLICIT_LE);
-	node_learn(d->node, MR, J2K);
-	node_learn(d->node, MR, J2K);
+	node_learn(d->node, MR, SYNTAX_EXPLICIT_LE, 1);
+	node_learn(d->node, MR, J2K, 1);
+	node_learn(d->node, MR, J2K, 1);
 	assert_chosen(d, offer, 2, J2K);
 
 	d->node->decode_program = "understudy-decode";
@@ -398,7 +398,7 @@ test_access_syntax_as_held_needs_no_decoder(void **state)
 	static const char *const offer[] = {SYNTAX_EXPLICIT_LE, J2K};
 	d->node->decode_program = "understudy-decode";
 
-	node_learn(d->node, MR, J2K);
+	node_learn(d->node, MR, J2K, 1);
 
 	assert_chosen(d, offer, 2, J2K);
 }

@@ -339,13 +339,54 @@ test_store_quota_and_reserve_stop_the_writer(void **state)
 	assert_int_equal(walk(f->dir, "", false), 2);
 }
 
-/* store_known_fn */
-static bool
-is_known(void *ctx, const uint8_t name[STORE_NAME_BYTES], uint64_t bytes)
+struct swept {
+	const struct store_object *known; /* NULL = none */
+	unsigned calls, files;
+	bool in_order;
+	/* an object comes while it is looked at; NULL = none does */
+	struct fixture *comes;
+};
+
+static int
+on_part(void *ctx, struct store_file *files, size_t n, struct err *e)
+{ /* store_part_fn */
+	struct swept *w = ctx;
+	(void)e;
+	for (size_t i = 0; i < n; i++) {
+		w->in_order = w->in_order && files[i].name[0] == w->calls &&
+		    (i == 0 || memcmp(files[i - 1].name, files[i].name,
+		    STORE_NAME_BYTES) < 0);
+		files[i].known = w->known != NULL && memcmp(files[i].name,
+		    w->known->name, STORE_NAME_BYTES) == 0;
+		struct store_object o;
+		if (w->comes != NULL) /* it is there already, and is taken */
+			assert_int_equal(write_object(w->comes->s, "1.2.0",
+			    "x", 1, &o, &w->comes->e), 0);
+	}
+	w->calls++;
+	w->files += (unsigned)n;
+	return 0;
+}
+
+static int
+sweep(struct fixture *f, struct swept *w, unsigned *ret_removed,
+    unsigned *ret_foreign)
 {
-	const struct store_object *o = ctx;
-	return memcmp(name, o->name, STORE_NAME_BYTES) == 0 &&
-	    bytes == o->offset + o->length;
+	int rc = 0;
+	*ret_removed = *ret_foreign = 0;
+	for (unsigned i = 0; i < STORE_PARTS && rc == 0; i++)
+		rc = store_sweep(f->s, (uint8_t)i, on_part, w, ret_removed,
+		    ret_foreign, &f->e);
+	return rc;
+}
+
+/* As after a restart: what is here is not fresh. */
+static void
+reopen(struct fixture *f)
+{
+	store_close(&f->s);
+	f->s = store_open(f->dir, &f->e);
+	assert_non_null(f->s);
 }
 
 static void
@@ -372,14 +413,88 @@ test_store_sweep_takes_only_our_unknown_objects(void **state)
 	(void)snprintf(path, sizeof(path), "%s/zz", f->dir);
 	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
 
-	int rc = store_sweep(f->s, is_known, &o[1], &removed, &foreign, &f->e);
+	reopen(f);
+	struct swept w = {.known = &o[1], .in_order = true};
+
+	int rc = sweep(f, &w, &removed, &foreign);
 
 	assert_int_equal(rc, 0);
+	assert_int_equal(w.calls, 256); /* also where there is no folder */
+	assert_int_equal(w.files, 3);
+	assert_true(w.in_order);
 	assert_int_equal(removed, 2);
 	assert_int_equal(foreign, 2);
 	assert_int_equal(walk(f->dir, "", false), 5);
 	assert_int_equal(store_map(f->s, &o[1], true, &m, &f->e), 0);
 	store_unmap(&m);
+}
+
+/* Its row may be on the way. */
+static void
+test_store_sweep_leaves_what_came_since_the_start(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	unsigned removed = 0, foreign = 0;
+	struct swept w = {.known = NULL};
+	int rc = write_object(f->s, "1.2.0", "x", 1, &o, &f->e);
+	assert_int_equal(rc, 0);
+
+	assert_int_equal(sweep(f, &w, &removed, &foreign), 0);
+	assert_int_equal(removed, 0);
+
+	/* one that nobody knew comes again while it is looked at */
+	reopen(f);
+	w = (struct swept){.comes = f};
+	assert_int_equal(sweep(f, &w, &removed, &foreign), 0);
+	assert_int_equal(removed, 0);
+
+	reopen(f);
+	w = (struct swept){.known = NULL};
+	assert_int_equal(sweep(f, &w, &removed, &foreign), 0);
+	assert_int_equal(removed, 1);
+}
+
+static void
+test_store_sweep_ends_when_too_much_came(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	unsigned removed = 0, foreign = 0;
+	struct swept w = {.known = NULL};
+	assert_int_equal(write_object(f->s, "1.2.0", "x", 1, &o, &f->e), 0);
+	reopen(f);
+	f->s->n_fresh = STORE_FRESH_MAX; /* their names do not matter */
+	assert_int_equal(write_object(f->s, "1.2.1", "x", 1, &o, &f->e), 0);
+	f->s->n_fresh = 0;
+
+	assert_int_equal(sweep(f, &w, &removed, &foreign), -1);
+
+	assert_int_equal(f->e.code, ERR_CANCELLED);
+	assert_int_equal(removed, 0);
+	store_sweep_end(f->s);
+	assert_int_equal(walk(f->dir, ".dcm", false), 2);
+}
+
+static void
+test_store_damaged_one_is_removed_and_a_whole_one_is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	char path[256];
+	assert_int_equal(write_object(f->s, "1.2.0", "xyz", 3, &o, &f->e), 0);
+
+	assert_int_equal(store_remove_damaged(f->s, o.name, &f->e), 0);
+	assert_false(store_is_gone(f->s, o.name));
+
+	path_of(f, &o, path);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "!", 1, o.offset + 1), 1);
+	(void)close(fd);
+	assert_int_equal(store_remove_damaged(f->s, o.name, &f->e), 0);
+	assert_true(store_is_gone(f->s, o.name));
+	assert_int_equal(store_held(f->s), 0);
+	assert_int_equal(store_remove_damaged(f->s, o.name, &f->e), 0);
 }
 
 int
@@ -401,6 +516,9 @@ main(void)
 	    TEST(test_store_what_was_being_written_goes_at_the_next_start),
 	    TEST(test_store_quota_and_reserve_stop_the_writer),
 	    TEST(test_store_sweep_takes_only_our_unknown_objects),
+	    TEST(test_store_sweep_leaves_what_came_since_the_start),
+	    TEST(test_store_sweep_ends_when_too_much_came),
+	    TEST(test_store_damaged_one_is_removed_and_a_whole_one_is_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
