@@ -22,7 +22,7 @@
 #include "base/str.h"
 #include "schedule/list_priv.h"
 
-#define LOOK_MS 1000
+#define LOOK_MS 2000 /* an idle agent wakes less than once a second */
 #define FULL_NS (30 * CLOCK_S) /* network disks may keep old sizes and times */
 #define SETTLE_NS (5 * CLOCK_S) /* a slower writer's good rows count */
 #define HANG_S 30 /* no answer for so long: the list may be an old one */

@@ -10,7 +10,8 @@ N=${BENCH_N:-1000}
 RUNS=${BENCH_RUNS:-5}
 STUDIES=${BENCH_STUDIES:-2000} # of 50 instances each, in part "index"
 LARGE=${BENCH_LARGE:-300000000} # bytes of an object in part "large"
-PARTS=${BENCH_PARTS:-prefetch node large index web busy}
+MILLION=${BENCH_MILLION:-20000} # studies of 50 in part "million"
+PARTS=${BENCH_PARTS:-prefetch node large index web busy million}
 SLOW=120 # seconds after which a stalled peer's run is given up
 SHM=$T/shm # files of stock clients, and a cache, in memory where there is any
 [ -d /dev/shm ] && SHM=$(mktemp -d /dev/shm/us.XXXXXX)
@@ -436,6 +437,30 @@ x against idle."
 }
 
 
+# A house of a million, in which nothing is to be done.
+part_million() {
+	stop "$AGENT_PID"
+	mkdir -p "$T/million"
+	chmod 700 "$T/million"
+	"$B/tools/fill" "$MILLION" 50 "$T/million/cache" ||
+		fail "the house could not be filled"
+	: >"$T/list.csv"
+	STATE=$T/million
+	scrub=${CACHE_KEYS:-}
+	CACHE_KEYS='scrub = off' # a pass a day is no idle time
+	SIZE='500 GiB'
+	configure </dev/null
+	heading "With $((MILLION * 50)) instances in $MILLION studies (an index of \
+$(du -m "$T/million/cache/index.db" | awk '{ print $1 }') MB):"
+	python3 tests/e2e/starts.py "$PROG" "$T/agent.conf" "$NODE_PORT" \
+		"$WEB_PORT" "$T/starts.log"
+	CACHE_KEYS=$scrub
+	# the rules alone, on a house of 20,000 studies and 200 cases
+	"$B/tests/model/test_evict" 2>/dev/null |
+		sed -n 's/^  took /  /p'
+	rm -rf "$T/million"
+}
+
 ! has prefetch || part_prefetch
 ready_agent
 ! has node || part_node
@@ -444,5 +469,6 @@ ready_agent
 ! has node || part_stock
 ! has large || part_large
 ! has index || part_index
+! has million || part_million
 echo
 echo "load at the end: $(load)"

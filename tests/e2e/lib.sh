@@ -163,6 +163,7 @@ time_zone = Europe/London
 [cache]
 size = ${SIZE:-8 GiB}
 reserve = ${RESERVE:-64 MiB}
+${CACHE_KEYS:-}
 [node]
 listen = 127.0.0.1:$NODE_PORT
 ${NODE_KEYS:-}

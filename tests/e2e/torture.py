@@ -241,11 +241,18 @@ class Agent:
 
 
 def differences(agent):
-    """What rows and files do not agree on: {(what, object)}."""
+    """What rows and files do not agree on: {(what, object)}. What a study has
+    that is not ready counts only once it was read."""
     db = sqlite3.connect(f"file:{agent.cache}/index.db?mode=ro", uri=True,
                          timeout=10)
-    rows = {bytes(n).hex(): a + b for n, a, b in
-            db.execute("SELECT name, length, start FROM instance")}
+    rows, ready = {}, set()
+    for name, length, start, is_ready in db.execute(
+            "SELECT i.name, length, start, ready FROM instance i"
+            " JOIN series se ON se.id = i.series"
+            " JOIN study st ON st.id = se.study"):
+        rows[bytes(name).hex()] = length + start
+        if is_ready:
+            ready.add(bytes(name).hex())
     half = db.execute("SELECT count(*) FROM study WHERE ready AND"
                       " (n_instances <> expected OR expected = 0)").fetchone()
     bad = db.execute("PRAGMA integrity_check").fetchone()[0]
@@ -264,7 +271,7 @@ def differences(agent):
     left = os.listdir(os.path.join(agent.cache, "tmp"))
     return ({("a file without a row", n) for n in set(files) - set(rows)} |
             {("a row without a file", n) for n in set(rows) - set(files)} |
-            {("another length", n) for n in set(rows) & set(files)
+            {("another length", n) for n in ready & set(files)
              if rows[n] != files[n]} |
             {("left in tmp", n) for n in left})
 

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "dicom/dataset.h"
 #include "index/index.h"
+#include "prefetch/prefetch.h"
 #include "store/store.h"
 #include "wire/attrs.h"
 #include "wire/scan.h"
@@ -95,36 +96,17 @@ static int
 keep(struct filling *f, const struct buf *data, struct err *e)
 {
 	struct store_object so;
-	struct buf study, series, instance;
 	struct store_writer *w = store_begin(f->st, CLASS_CAPTURE, f->uid,
 	    SYNTAX_EXPLICIT_LE, e);
 	if (w == NULL || store_write(w, data->p, data->len, e) != 0 ||
 	    store_commit(&w, f->study_uid, f->series_uid, f->uid, &so,
 	    e) != 0)
 		return -1;
-	buf_init(&study, 1 << 20);
-	buf_init(&series, 1 << 20);
-	buf_init(&instance, 1 << 20);
-	attrs_format(&study, &f->study_as);
-	attrs_format(&series, &f->series_as);
-	attrs_format(&instance, &f->instance_as);
-	struct index_object io = {.study_uid = f->study_uid,
-	    .series_uid = f->series_uid, .instance_uid = f->uid,
-	    .class_uid = CLASS_CAPTURE, .syntax = SYNTAX_EXPLICIT_LE,
-	    .length = so.length, .offset = so.offset,
-	    .patient_id = attrs_value(&f->study_as, TAG_PATIENT_ID),
-	    .issuer = "",
-	    .study_date = attrs_value(&f->study_as, TAG_STUDY_DATE),
-	    .modality = "MR", .patient_study = {study.p, study.len},
-	    .series = {series.p, series.len},
-	    .instance = {instance.p, instance.len}};
-	memcpy(io.name, so.name, sizeof(io.name));
-	memcpy(io.digest, so.digest, sizeof(io.digest));
-	index_put_object(f->ix, &io);
-	buf_done(&study);
-	buf_done(&series);
-	buf_done(&instance);
-	return 0;
+	struct store_item it = {.object = so};
+	(void)str_copy(it.class_uid, UID_SIZE, CLASS_CAPTURE); /* they fit */
+	(void)str_copy(it.instance_uid, UID_SIZE, f->uid);
+	(void)str_copy(it.syntax, UID_SIZE, SYNTAX_EXPLICIT_LE);
+	return prefetch_readmit(f->ix, &it, data->p, data->len, e);
 }
 
 static int
