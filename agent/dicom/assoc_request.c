@@ -55,8 +55,8 @@ take_answer(struct assoc *a, const struct assoc_pdu *pdu,
 			return -1;
 		(void)err_set(e, ERR_PEER, 0, "it refuses us: %s",
 		    pdu_reject_text(&rj, text, sizeof(text))); /* -1 */
-		if (rj.result == REJECTED_TRANSIENT)
-			e->sys = EBUSY; /* the text says it already */
+		/* the text says it already */
+		e->sys = rj.result == REJECTED_TRANSIENT ? EBUSY : EACCES;
 		return -1;
 	}
 	if (step.action == UL_AA3)

@@ -24,6 +24,8 @@ archives(struct agent *a, struct web_facts *f)
 		    .ae_title = a->conf->archives[i].ae_title,
 		    .state = states[h->state],
 		    .last_ok_utc = h->last_ok_utc,
+		    .since_utc = h->since_utc,
+		    .next_try_utc = h->next_try_utc,
 		    .associations = a->conf->archives[i].associations,
 		    .allowed = h->allowed,
 		    .last_error = h->last_error};

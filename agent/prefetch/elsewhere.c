@@ -114,9 +114,9 @@ inquiry_done(struct job *j) /* job_fn, loop */
 	if (!k->ran)
 		question_end(&p->questions, &k->q, k->archive, false, false);
 	else if (!k->reached || k->e.code == ERR_NET)
-		outcome_failed(p, k->archive, &k->e);
+		health_failed(p, k->archive, &k->e);
 	else
-		outcome_answered(p, k->archive);
+		health_answered(p, k->archive);
 	if (p->health[k->archive].state != was && !p->stopping) {
 		overview_refresh(&p->overview, p->board, &p->c, p->health);
 		board_changed(p->board);

@@ -35,7 +35,8 @@ gap_over(struct prefetch *p, unsigned i)
 	}
 	for (unsigned k = 0; k < board_n_studies(p->board); k++) {
 		struct board_study *s = board_study_at(p->board, k);
-		if (prefetch_archive_of(p, s) == i)
+		if (prefetch_archive_of(p, s) == i ||
+		    (s->archives >> i & 1) != 0)
 			s->next_try_utc = 0;
 	}
 }
@@ -55,6 +56,7 @@ prefetch_gap(struct prefetch *p, int64_t asleep_ms)
 		pool_cancel_all(p->pool);
 		pool_cancel_all(p->asking);
 		gap_spread(p);
+		health_hurry(p);
 	}
 	prefetch_look(p);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What questions and transfers came to, written on the board. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -11,55 +10,7 @@
 #include "prefetch/prefetch_priv.h"
 #include "run/backoff.h"
 
-void
-outcome_answered(struct prefetch *p, unsigned i)
-{
-	struct archive_health *h = &p->health[i];
-	if (h->state != ARCHIVE_UP)
-		log_info("prefetch.archive.up", "archive=%s",
-		    p->c.archives[i].name);
-	if (h->state == ARCHIVE_DOWN)
-		gap_over(p, i);
-	h->state = ARCHIVE_UP;
-	p->heard_ns[i] = clock_continuous_ns();
-	h->last_ok_utc = clock_utc_s();
-	h->last_error[0] = '\0';
-}
-
-/* It is there, and has nothing to spare: the fewer ask at once, the sooner
- * each is served. */
-static void
-take_busy(struct prefetch *p, unsigned i)
-{
-	struct archive_health *h = &p->health[i];
-	if (h->allowed > 1)
-		h->allowed /= 2;
-	log_info("prefetch.archive.busy", "archive=%s associations=%u of=%u",
-	    p->c.archives[i].name, h->allowed,
-	    p->c.archives[i].associations);
-}
-
-void
-outcome_failed(struct prefetch *p, unsigned i, const struct err *e)
-{
-	struct archive_health *h = &p->health[i];
-	if (e->code == ERR_PEER && e->sys == EBUSY) {
-		outcome_answered(p, i);
-		take_busy(p, i);
-		return;
-	}
-	if (e->code == ERR_CANCELLED || e->code == ERR_INVAL ||
-	    e->code == ERR_NONE)
-		return;
-	p->heard_ns[i] = clock_continuous_ns();
-	stats_add(STAT_QUERIES_FAILED, 1);
-	if (h->state != ARCHIVE_DOWN)
-		log_warn("prefetch.archive.down",
-		    "archive=%s error='%s' action=trying_again",
-		    p->c.archives[i].name, e->msg);
-	h->state = ARCHIVE_DOWN;
-	(void)str_copy(h->last_error, sizeof(h->last_error), e->msg);
-}
+#define LEFT_OUT_S 60 /* until those that answered are asked again anyway */
 
 /* Whether a case other than ${c} wants the study: whose patient differs there
  * may be this one's. */
@@ -200,6 +151,17 @@ first_failed(const struct prefetch *p, const struct ask *k)
 	return i;
 }
 
+/* All that may be asked have answered; who is down is told of by its probe,
+ * and then the case is asked again at once. */
+static bool
+only_left_out(const struct prefetch *p, const struct ask *k)
+{
+	for (unsigned i = 0; i < p->c.n_archives; i++)
+		if (!k->answered[i] && !k->skip[i])
+			return false;
+	return true;
+}
+
 static void
 take_answer(struct prefetch *p, struct board_case *c, const struct ask *k)
 {
@@ -212,7 +174,8 @@ take_answer(struct prefetch *p, struct board_case *c, const struct ask *k)
 	} else {
 		c->asked = ASKED_FAILED;
 		c->tries++;
-		c->next_try_utc = clock_utc_s() + backoff_s(c->tries);
+		c->next_try_utc = clock_utc_s() + (only_left_out(p, k) ?
+		    LEFT_OUT_S + backoff_s(c->tries) : backoff_s(c->tries));
 		(void)snprintf(c->ask_reason, sizeof(c->ask_reason),
 		    "archive %s: %.250s", p->c.archives[bad].name,
 		    k->failed[bad].msg);
@@ -234,9 +197,9 @@ outcome_ask(struct job *j) /* job_fn, loop */
 		if (!k->ran)
 			continue;
 		if (k->answered[i])
-			outcome_answered(p, i);
+			health_answered(p, i);
 		else if (!atomic_load(&j->cancelled))
-			outcome_failed(p, i, &k->failed[i]);
+			health_failed(p, i, &k->failed[i]);
 	}
 	struct board_case *c = board_case(p->board, k->file.id);
 	/* cut in the middle, it says nothing of the archives */
@@ -393,28 +356,28 @@ static void
 take_health(struct prefetch *p, const struct fetch *f)
 {
 	bool cut = atomic_load(&f->job.cancelled);
+	/* its list may be older than the fault that opened the breaker */
 	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if ((f->answered >> i & 1) != 0)
-			outcome_answered(p, i);
+		if ((f->answered >> i & 1) != 0 &&
+		    (f->end == FETCH_READY || !health_is_open(p, i)))
+			health_answered(p, i);
 	if ((f->silent >> f->archive & 1) == 0 || cut)
 		return;
 	/* one that refuses the question is there all the same */
 	if (f->reached && f->first_e.code == ERR_PEER)
-		outcome_answered(p, f->archive);
+		health_answered(p, f->archive);
 	else
-		outcome_failed(p, f->archive, &f->first_e);
+		health_failed(p, f->archive, &f->first_e);
 }
 
 static void
 take_pace(struct prefetch *p, const struct fetch *f)
 {
 	unsigned i = atomic_load(&f->turn);
-	struct archive_health *h = &p->health[i];
 	if (f->busy)
-		take_busy(p, i);
-	else if (f->end == FETCH_READY && !f->check &&
-	    h->allowed < p->c.archives[i].associations)
-		h->allowed++;
+		health_busy(p, i);
+	else if (f->end == FETCH_READY && !f->check)
+		health_served(p, i);
 }
 
 void

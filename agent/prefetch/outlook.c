@@ -89,12 +89,13 @@ fill_forecast(struct prefetch *p, struct forecast *f)
 	f->n_archives = p->c.n_archives;
 	for (unsigned i = 0; i < p->c.n_archives; i++) {
 		const struct prefetch_archive *a = &p->c.archives[i];
-		bool one_less = p->c.read_through && a->associations > 1;
+		unsigned lanes = p->health[i].allowed;
+		bool one_less = p->c.read_through && lanes > 1;
 		f->archives[i] = (struct forecast_archive){
 		    .name = a->name,
 		    .rate = outlook_rate(p, i),
 		    .ceiling = a->bandwidth,
-		    .lanes = a->associations - one_less,
+		    .lanes = lanes - one_less,
 		    .down = p->health[i].state == ARCHIVE_DOWN,
 		};
 	}

@@ -46,17 +46,14 @@ fetch_stop(struct job *j) /* job_fn, loop */
 	lane_stop((struct fetch *)j);
 }
 
-/* While another archive may answer, one that is down is not waited for: the
- * probe tells when it is back, and the case is asked again. */
-static bool
-is_left_out(const struct prefetch *p, unsigned archive)
+/* The first archive that may be asked, or n_archives. */
+static unsigned
+first_up(const struct prefetch *p)
 {
-	if (p->health[archive].state != ARCHIVE_DOWN)
-		return false;
-	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if (p->health[i].state != ARCHIVE_DOWN)
-			return true;
-	return false;
+	unsigned i = 0;
+	while (i < p->c.n_archives && health_is_open(p, i))
+		i++;
+	return i;
 }
 
 static void
@@ -73,7 +70,7 @@ begin_ask(struct prefetch *p, const struct board_case *bc)
 	c->asked = ASKED_NOW;
 	p->n_asks++;
 	for (unsigned i = 0; i < p->c.n_archives; i++) {
-		k->skip[i] = is_left_out(p, i);
+		k->skip[i] = health_is_open(p, i);
 		p->busy[i] += !k->skip[i];
 	}
 	pool_submit(p->pool, &k->job);
@@ -89,12 +86,18 @@ prefetch_archive_of(const struct prefetch *p, const struct board_study *s)
 	return i;
 }
 
-/* For bulk work: where its case found it, else the first. */
+/* For bulk work: where its case found it, else the first; while that is down
+ * another that lists it, by rank. It may be down all the same. */
 static unsigned
 archive_of(const struct prefetch *p, const struct board_study *s)
 {
 	unsigned i = prefetch_archive_of(p, s);
-	return i < p->c.n_archives ? i : 0;
+	if (i == p->c.n_archives)
+		i = 0;
+	for (unsigned k = 0; k < p->c.n_archives && health_is_open(p, i); k++)
+		if ((s->archives >> k & 1) != 0 && !health_is_open(p, k))
+			return k;
+	return i;
 }
 
 /* The earliest current case that wants the study: its patient is who the
@@ -183,18 +186,61 @@ prefetch_has_place(const struct prefetch *p, unsigned i, bool bulk)
 	unsigned n = p->health[i].allowed;
 	if (bulk && p->c.read_through && n > 1)
 		n--;
-	return p->busy[i] < n;
+	return p->busy[i] < n && (!bulk || health_may_bulk(p, i));
 }
 
-/* A question goes to every archive that is not left out. It is short: it may
- * take the place that is for viewers. */
+/* A question goes to every archive that is not down. It is short: it may take
+ * the place that is for viewers. */
 static bool
 may_ask(const struct prefetch *p)
 {
 	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if (!is_left_out(p, i) && !prefetch_has_place(p, i, false))
+		if (!health_is_open(p, i) && (!health_may_bulk(p, i) ||
+		    !prefetch_has_place(p, i, false)))
 			return false;
-	return p->c.n_archives > 0;
+	return first_up(p) < p->c.n_archives;
+}
+
+static void
+say_down(const struct prefetch *p, unsigned i, const char *before, char *dst)
+{
+	(void)snprintf(dst, BOARD_REASON_SIZE, "%sarchive %s is down: %.240s",
+	    before, p->c.archives[i].name, p->health[i].last_error);
+}
+
+/* Nobody can be asked: the case waits for the first that answers a probe. */
+static void
+wait_to_ask(struct prefetch *p, const char *case_id)
+{
+	struct board_case *c = board_case(p->board, case_id);
+	if (p->c.n_archives == 0)
+		return;
+	c->asked = ASKED_FAILED;
+	c->next_try_utc = clock_utc_s() + health_next_s(p);
+	say_down(p, 0, "", c->ask_reason);
+	board_changed(p->board);
+}
+
+static void
+try_ask(struct prefetch *p, const struct board_case *c)
+{
+	if (first_up(p) == p->c.n_archives)
+		wait_to_ask(p, c->file.id);
+	else if (may_ask(p))
+		begin_ask(p, c);
+}
+
+/* Who has it is down. A ready study is as ready as it was. */
+static void
+wait_to_fetch(struct prefetch *p, struct board_study *s, unsigned archive)
+{
+	bool ready = s->state == STUDY_READY;
+	if (!ready)
+		s->state = s->instances > 0 ? STUDY_INCOMPLETE : STUDY_FAILED;
+	s->next_try_utc = p->health[archive].next_try_utc;
+	say_down(p, archive, ready ? "ready; not looked at again: " : "",
+	    s->reason);
+	board_changed(p->board);
 }
 
 /* The bytes that a study still needs, as its objects so far let expect. While
@@ -214,6 +260,10 @@ try_fetch(struct prefetch *p, const struct plan_step *step)
 	struct board_study *s = step->study;
 	char why[200];
 	unsigned archive = archive_of(p, s);
+	if (health_is_open(p, archive)) {
+		wait_to_fetch(p, s, archive);
+		return;
+	}
 	if (!prefetch_has_place(p, archive, true))
 		lane_make_place(p, archive);
 	if (!prefetch_has_place(p, archive, true) ||
@@ -243,7 +293,9 @@ try_check(struct prefetch *p, const struct plan_step *step)
 {
 	struct board_study *s = step->study;
 	unsigned archive = archive_of(p, s);
-	if (prefetch_has_place(p, archive, true) &&
+	if (health_is_open(p, archive))
+		wait_to_fetch(p, s, archive);
+	else if (prefetch_has_place(p, archive, true) &&
 	    prefetch_running(p, s->uid) == NULL &&
 	    p->ports.may_fetch(p->ports.ctx, s->uid))
 		prefetch_begin(p, s, archive);
@@ -256,8 +308,8 @@ begin_due(struct prefetch *p, const struct plan_step *steps, unsigned n,
 	p->n_queued = 0;
 	for (unsigned i = 0; i < n; i++) {
 		bool due = steps[i].due_utc <= now && !p->stopping;
-		if (due && steps[i].kind == PLAN_ASK && may_ask(p))
-			begin_ask(p, steps[i].c);
+		if (due && steps[i].kind == PLAN_ASK)
+			try_ask(p, steps[i].c);
 		else if (due && steps[i].kind == PLAN_FETCH)
 			try_fetch(p, &steps[i]);
 		else if (due && steps[i].kind == PLAN_CHECK)
@@ -274,15 +326,6 @@ mark_ours(struct prefetch *p)
 		struct board_case *c = board_case_at(p->board, i);
 		c->ours = str_in_list(p->c.theatre, c->file.room);
 	}
-}
-
-static bool
-is_one_down(const struct prefetch *p)
-{
-	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if (p->health[i].state == ARCHIVE_DOWN)
-			return true;
-	return false;
 }
 
 void
@@ -313,7 +356,7 @@ prefetch_look(struct prefetch *p)
 	overview_refresh(&p->overview, p->board, &p->c, p->health);
 	loop_timer_stop(&p->timer);
 	int64_t wait_s = next - now;
-	int64_t most_s = is_one_down(p) ? PROBE_DOWN_NS / CLOCK_S : 60;
+	int64_t most_s = health_next_s(p);
 	wait_s = wait_s < 1 ? 1 : wait_s > most_s ? most_s : wait_s;
 	p->timer = loop_timer_start(p->loop, wait_s * 1000, on_timer, p);
 	p->ports.changed(p->ports.ctx);
@@ -325,6 +368,7 @@ prefetch_study_now(struct prefetch *p, const char *study_uid)
 	struct board_study *s = board_study(p->board, study_uid);
 	if (s == NULL || s->n_cases == 0 || s->state == STUDY_HELD)
 		return false;
+	health_hurry(p);
 	if (s->state != STUDY_READY && s->state != STUDY_FETCHING) {
 		s->state = STUDY_QUEUED;
 		s->next_try_utc = 0;
@@ -345,6 +389,7 @@ prefetch_case_now(struct prefetch *p, const char *case_id)
 	    p->c.plan.horizon_s))
 		return false;
 	p->bulk_from_ns = 0; /* who asks is not one of twenty */
+	health_hurry(p);
 	if (c->asked != ASKED_NOW) {
 		c->asked = ASKED_NEVER;
 		c->next_try_utc = 0;
@@ -388,8 +433,7 @@ prefetch_start(struct loop *l, const struct prefetch_config *c,
 	p->bell = bell_new(p);
 	p->intake.ix = ix;
 	p->intake.st = st;
-	for (unsigned i = 0; i < c->n_archives; i++)
-		p->health[i].allowed = c->archives[i].associations;
+	health_init(p);
 	intake_limit(&p->intake, c);
 	p->intake.learn = ports->learn;
 	p->intake.ctx = ports->ctx;

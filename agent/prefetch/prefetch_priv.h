@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "dicom/metadata.h"
+#include "model/breaker.h"
 #include "prefetch/flow.h"
 #include "prefetch/overview.h"
 #include "prefetch/prefetch.h"
@@ -408,7 +409,8 @@ struct prefetch {
 	unsigned n_waiting;
 	unsigned n_asks, n_queued;
 	unsigned busy[PREFETCH_ARCHIVES_MAX]; /* associations in use */
-	struct archive_health health[PREFETCH_ARCHIVES_MAX];
+	struct breaker breakers[PREFETCH_ARCHIVES_MAX];
+	struct archive_health health[PREFETCH_ARCHIVES_MAX]; /* as told */
 	int64_t heard_ns[PREFETCH_ARCHIVES_MAX]; /* it last told, or failed */
 	struct pace pace[PREFETCH_ARCHIVES_MAX];
 	int64_t bulk_from_ns; /* uptime; no bulk work before */
@@ -423,9 +425,27 @@ void outcome_fetch(struct job *j); /* job_fn */
 void outcome_progress(struct prefetch *p);
 /* What the board does not know of the study yet, from ${t}. */
 void outcome_fill(struct board_study *s, const struct told *t);
-/* Archive ${i} answered; or did not. */
-void outcome_answered(struct prefetch *p, unsigned i);
-void outcome_failed(struct prefetch *p, unsigned i, const struct err *e);
+
+/* health.c, on the loop: whether archive ${i} may be asked, see breaker.h. */
+void health_init(struct prefetch *p);
+/* It answered a question; only a probe; or failed. */
+void health_answered(struct prefetch *p, unsigned i);
+void health_echoed(struct prefetch *p, unsigned i);
+void health_failed(struct prefetch *p, unsigned i, const struct err *e);
+/* It has no resources just now; a study came from it. */
+void health_busy(struct prefetch *p, unsigned i);
+void health_served(struct prefetch *p, unsigned i);
+/* Nothing may be sent to it. */
+bool health_is_open(const struct prefetch *p, unsigned i);
+bool health_may_bulk(const struct prefetch *p, unsigned i);
+bool health_may_probe(const struct prefetch *p, unsigned i);
+/* A probe goes out; it was cut. */
+void health_probe(struct prefetch *p, unsigned i);
+void health_unprobe(struct prefetch *p, unsigned i);
+/* A person asks: all that are down are probed now. */
+void health_hurry(struct prefetch *p);
+/* Seconds until one of them is to be looked at again. */
+int64_t health_next_s(const struct prefetch *p);
 
 /* outlook.c, on the loop: what the archives were measured to send, and what
  * will be late at that. */
@@ -446,9 +466,9 @@ int64_t gap_bulk_from_utc(const struct prefetch *p, int64_t now_utc);
  * the plan's order decides, not the dice of each. */
 void gap_over(struct prefetch *p, unsigned i);
 
-/* probe.c, on the loop: C-ECHO to archives not heard of for a while. */
+/* probe.c, on the loop: C-ECHO to archives not heard of for a while, and to
+ * those that are down. */
 #define PROBE_EVERY_NS (60 * CLOCK_S)
-#define PROBE_DOWN_NS (10 * CLOCK_S) /* viewers wait for it to be back */
 void probe_quiet_archives(struct prefetch *p);
 
 #endif

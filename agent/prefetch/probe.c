@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Is the archive there? A C-ECHO, or the shortest QIDO-RS, a minute where
+/* Is the archive there? A C-ECHO, or the shortest QIDO-RS: a minute where
  * nothing else has told, so that what the page says of an archive is never
- * old. */
+ * old, and to one that is down when its breaker says so. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -53,9 +53,10 @@ probe_done(struct job *j) /* job_fn, loop */
 	p->busy[b->archive]--;
 	p->heard_ns[b->archive] = clock_continuous_ns();
 	if (b->ok)
-		outcome_answered(p, b->archive);
-	else
-		outcome_failed(p, b->archive, &b->e);
+		health_echoed(p, b->archive);
+	else if (!atomic_load(&j->cancelled))
+		health_failed(p, b->archive, &b->e);
+	health_unprobe(p, b->archive); /* cut, or a fault of ours: undecided */
 	assoc_stop_done(&b->stop);
 	mem_free(b);
 	board_changed(p->board);
@@ -73,6 +74,7 @@ begin(struct prefetch *p, unsigned archive)
 	b->archive = archive;
 	assoc_stop_init(&b->stop);
 	p->busy[archive]++;
+	health_probe(p, archive);
 	pool_submit(p->pool, &b->job);
 }
 
@@ -81,10 +83,10 @@ probe_quiet_archives(struct prefetch *p)
 {
 	int64_t now = clock_continuous_ns();
 	for (unsigned i = 0; i < p->c.n_archives && !p->stopping; i++) {
-		int64_t every = p->health[i].state == ARCHIVE_DOWN ?
-		    PROBE_DOWN_NS : PROBE_EVERY_NS;
-		if (p->busy[i] == 0 && (p->heard_ns[i] == 0 ||
-		    now - p->heard_ns[i] >= every))
+		bool quiet = p->busy[i] == 0 && (p->heard_ns[i] == 0 ||
+		    now - p->heard_ns[i] >= PROBE_EVERY_NS);
+		if (health_may_probe(p, i) ||
+		    (quiet && !health_is_open(p, i)))
 			begin(p, i);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions to an archive by QIDO-RS (PS3.18 10.6). */
+#include <errno.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -42,10 +43,13 @@ rest_refused(const char *service, int status, uint16_t *ret_status,
 	if (ret_status != NULL)
 		*ret_status = busy ? DIMSE_CANNOT_SEND :
 		    DIMSE_UNABLE;
-	return err_set(e, ERR_PEER, 0, "%s: status %d%s", service, status,
-	    status == 401 || status == 403 ? ", it does not let us in" :
+	bool closed = status == 401 || status == 403;
+	(void)err_set(e, ERR_PEER, 0, "%s: status %d%s", service, status,
+	    closed ? ", it does not let us in" :
 	    status == 404 ? ", it knows no such thing" :
-	    busy ? ", it is out of resources" : "");
+	    busy ? ", it is out of resources" : ""); /* -1 */
+	e->sys = busy ? EBUSY : closed ? EACCES : 0; /* the text says it */
+	return -1;
 }
 
 /* Where entities of the level that is asked for are, as far as the keys name

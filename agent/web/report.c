@@ -67,6 +67,8 @@ archives_of(const struct web_desk *d, const struct web_facts *f)
 		put_str(o, "state", a->state);
 		put_time(o, "last_ok", d->zone, a->last_ok_utc);
 		put_str(o, "last_error", a->last_error);
+		put_time(o, "since", d->zone, a->since_utc);
+		put_time(o, "next_try", d->zone, a->next_try_utc);
 		put_int(o, "associations", a->associations);
 		put_int(o, "associations_allowed", a->allowed);
 		put_item(array, o);

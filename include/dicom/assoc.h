@@ -65,7 +65,7 @@ struct assoc_ask {
 
 /* Connect and negotiate. ERR_NET and ERR_TIMEOUT when nobody answers,
  * ERR_PEER when it refuses (the standard's reason in the message), with sys
- * EBUSY when that is for the moment. */
+ * EBUSY when that is for the moment, EACCES when it is for good. */
 int assoc_request(struct assoc **ret, const struct assoc_ask *ask,
     struct err *e);
 

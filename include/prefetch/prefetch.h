@@ -113,10 +113,13 @@ bool prefetch_study_now(struct prefetch *p, const char *study_uid);
 unsigned prefetch_active(const struct prefetch *p);
 unsigned prefetch_queued(const struct prefetch *p);
 
+/* While it is down nothing is sent to it but a C-ECHO, at next_try_utc. */
 enum archive_state { ARCHIVE_UNKNOWN, ARCHIVE_UP, ARCHIVE_DOWN };
 struct archive_health {
 	enum archive_state state;
+	int64_t since_utc; /* of the state; 0 = not known yet */
 	int64_t last_ok_utc; /* 0 = never */
+	int64_t next_try_utc; /* while it is down, else 0 */
 	unsigned allowed; /* associations at once: half as many each time it
 	                   * says that it has none to spare, one more with
 	                   * each study that comes */

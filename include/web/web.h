@@ -28,6 +28,7 @@ struct web;
 struct web_archive {
 	const char *name, *ae_title, *state; /* up down unknown */
 	int64_t last_ok_utc; /* 0 = never */
+	int64_t since_utc, next_try_utc; /* of the state; 0 = none */
 	unsigned associations, allowed; /* configured; that it bears now */
 	const char *last_error; /* "" = none */
 };

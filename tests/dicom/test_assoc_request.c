@@ -3,6 +3,7 @@
  * address, from a peer in a thread. */
 #include "assoc_fixture.h"
 
+#include <errno.h>
 #include <netinet/tcp.h>
 
 struct answerer {
@@ -160,11 +161,12 @@ test_assoc_request_refused_says_why(void **state)
 	static const struct {
 		struct pdu_reject rj;
 		const char *text;
+		int sys;
 	} rows[] = {
-	    {{1, 1, 7}, "called AE title not recognized (1/1/7)"},
-	    {{1, 1, 3}, "calling AE title not recognized (1/1/3)"},
-	    {{2, 3, 2}, "local limit exceeded (2/3/2)"},
-	    {{9, 9, 9}, "unknown reason (9/9/9)"},
+	    {{1, 1, 7}, "called AE title not recognized (1/1/7)", EACCES},
+	    {{1, 1, 3}, "calling AE title not recognized (1/1/3)", EACCES},
+	    {{2, 3, 2}, "local limit exceeded (2/3/2)", EBUSY},
+	    {{9, 9, 9}, "unknown reason (9/9/9)", EACCES},
 	};
 	struct fix *f = *state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -176,6 +178,7 @@ test_assoc_request_refused_says_why(void **state)
 		assert_int_equal(ask(f, &p, false), -1);
 
 		assert_int_equal(f->e.code, ERR_PEER);
+		assert_int_equal(f->e.sys, rows[i].sys);
 		assert_non_null(strstr(f->e.msg, rows[i].text));
 		assert_non_null(strstr(f->e.msg, "PACS"));
 		assert_string_equal(words(f, &p), "rq");
