@@ -141,6 +141,7 @@ agent_start_prefetch(struct agent *a, struct err *e)
 		    .associations = c->archives[i].associations,
 		    .dicomweb = c->archives[i].dicomweb,
 		    .by_find = c->archives[i].by_find,
+		    .optional = c->archives[i].optional,
 		    .bandwidth = c->archives[i].bandwidth};
 	struct prefetch_ports p = {.ctx = a, .make_room = make_room,
 	    .settled = settled, .may_fetch = may_fetch, .arrived = arrived,

@@ -151,6 +151,20 @@ first_failed(const struct prefetch *p, const struct ask *k)
 	return i;
 }
 
+/* The first whose answer the case must wait for, or n_archives: of optional
+ * ones only when nobody else has answered either. */
+static unsigned
+first_missing(const struct prefetch *p, const struct ask *k)
+{
+	bool one = false;
+	for (unsigned i = 0; i < p->c.n_archives; i++) {
+		if (!k->answered[i] && !p->c.archives[i].optional)
+			return i;
+		one = one || k->answered[i];
+	}
+	return one ? p->c.n_archives : first_failed(p, k);
+}
+
 /* All that may be asked have answered; who is down is told of by its probe,
  * and then the case is asked again at once. */
 static bool
@@ -165,7 +179,7 @@ only_left_out(const struct prefetch *p, const struct ask *k)
 static void
 take_answer(struct prefetch *p, struct board_case *c, const struct ask *k)
 {
-	unsigned bad = first_failed(p, k);
+	unsigned bad = first_missing(p, k);
 	if (bad == p->c.n_archives) {
 		c->asked = ASKED_ANSWERED;
 		c->answered_utc = clock_utc_s();
@@ -180,7 +194,7 @@ take_answer(struct prefetch *p, struct board_case *c, const struct ask *k)
 		    "archive %s: %.250s", p->c.archives[bad].name,
 		    k->failed[bad].msg);
 	}
-	put_wants(p, c, k, bad == p->c.n_archives);
+	put_wants(p, c, k, first_failed(p, k) == p->c.n_archives);
 	keep_wants(p, c);
 }
 

@@ -47,6 +47,7 @@ struct conf_archive {
 	unsigned associations; /* at once, 1..32 */
 	char dicomweb[512]; /* base URL, "" = none */
 	bool by_find; /* with wado-rs: lists by C-FIND, not by QIDO-RS */
+	bool optional; /* no case waits for its answer */
 	uint64_t bandwidth; /* bytes/s, 0 = any */
 	int64_t rank;
 };

@@ -152,6 +152,11 @@
 	    "", "a number from -1000 to 1000", \
 	    "The lower is asked first; equal UIDs from a second archive are " \
 	    "one study.") \
+	K(ARCHIVE, "optional", flag, conf_archive, optional, 0, 0, "no", \
+	    "", "yes or no", \
+	    "A case may be ready without an answer of this archive: for " \
+	    "the agent of another theatre, which may be switched off. What " \
+	    "only this archive has is not known until it answers.") \
 	K(ARCHIVE, "bandwidth", rate, conf_archive, bandwidth, 0, 0, "", \
 	    "400 Mbit/s", "a rate as in 400 Mbit/s", \
 	    "The most that bulk fetching from it may take; an urgent case " \

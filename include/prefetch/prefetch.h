@@ -44,6 +44,7 @@ struct prefetch_archive {
 	 * too, unless by_find */
 	const char *dicomweb;
 	bool by_find;
+	bool optional; /* a case may be ready without its answer */
 	uint64_t bandwidth; /* bytes/s that bulk work may take, 0 = any */
 };
 

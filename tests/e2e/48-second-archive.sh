@@ -50,4 +50,25 @@ until_ok 20 grep -q 'archive.down archive=other' "$T/agent.log" ||
 wait_case CASE-1002 ready 30
 [ "$(study "$UID_2" | json "d['instances']")" -eq "$n" ] ||
 	fail "a dead archive took something away"
+
+# asked for the first time while the second is gone: it is told so, unless the
+# second is one that no case waits for
+stop "$AGENT_PID"
+rm -rf "$T/state"
+start_agent
+until_ok 20 grep -q 'archive.down archive=other' "$T/agent.log" ||
+	fail "the second is not found to be gone"
+waits() { is_readiness CASE-1002 ready || api cases | grep -q 'archive other'; }
+until_ok 30 waits || fail "why it is not ready is not said: $(api cases)"
+is_readiness CASE-1002 ready && fail "ready although one did not answer"
+stop "$AGENT_PID"
+echo "optional = yes" >>"$T/agent.conf" # the last section is the second
+start_agent
+wait_case CASE-1002 ready 30
+stop "$AGENT_PID"
+stop "$QR_PID"
+rm -rf "$T/state"
+start_agent
+sleep 3
+is_readiness CASE-1002 ready && fail "ready although nobody answered"
 echo "$n objects, of two archives"
