@@ -62,7 +62,7 @@ start_store(struct agent *a, struct err *e)
 {
 	if (make_folder(a->conf->state_dir, e) != 0)
 		return -1;
-	a->store = store_open(a->conf->cache_path, e);
+	a->store = agent_open_store(a, e);
 	return a->store != NULL ? write_pid(a, e) : -1;
 }
 
@@ -136,6 +136,7 @@ start_lists(struct agent *a, struct err *e)
 	a->on_hup = loop_signal_start(a->loop, SIGHUP, on_signal, a);
 	loop_on_gap(a->loop, on_gap, a);
 	agent_start_lists(a);
+	agent_watch_volume(a);
 	prefetch_look(a->prefetch);
 	return 0;
 }
@@ -168,6 +169,7 @@ stop(struct agent *a)
 	loop_signal_stop(&a->on_term);
 	loop_signal_stop(&a->on_int);
 	loop_signal_stop(&a->on_hup);
+	loop_timer_stop(&a->volume_timer);
 	pool_free(&a->pool);
 	web_stop(&a->web);
 	/* prefetch waits for what an archive sends to the node, the node's
@@ -208,6 +210,9 @@ agent_run(const struct conf *c, const char *decode_program, struct err *e)
 		log_info("main.started", "version=%s web=%s:%u",
 		    UNDERSTUDY_VERSION, c->web.host, web_port(a.web));
 		loop_run(a.loop);
+		if (a.place == STORE_BACK)
+			rc = err_set(e, ERR_IO, 0, "the cache is back in its "
+			    "place: want a new start");
 	}
 	stop(&a);
 	log_info("main.stopped", "result=%s", rc == 0 ? "clean" : "failed");

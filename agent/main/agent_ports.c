@@ -90,7 +90,8 @@ static bool
 may_fetch(void *ctx, const char *study_uid) /* prefetch_ports.may_fetch */
 {
 	struct agent *a = ctx;
-	return !cache_is_leaving(a->cache, study_uid);
+	return a->place == STORE_HERE &&
+	    !cache_is_leaving(a->cache, study_uid);
 }
 
 static void

@@ -55,6 +55,8 @@ struct agent {
 	char node_address[80], web_address[80];
 	char viewer_address[CONF_SECTIONS_MAX][80];
 	struct remembered *remembered; /* wants from before the start */
+	struct loop_timer *volume_timer;
+	enum store_place place; /* of the cache, as last looked at */
 	bool wiped; /* a person asked; nothing is fetched any more */
 	struct err trouble; /* of the index or the disk, for healthz */
 };
@@ -68,6 +70,11 @@ void agent_start_lists(struct agent *a);
 int agent_start_wants(struct agent *a, struct err *e);
 void agent_stop_wants(struct agent *a);
 list_cases_fn agent_on_cases;
+/* agent_volume.c: the cache's folder, the one that was there before; look
+ * after it; what there is to say of it, "" = nothing. */
+struct store *agent_open_store(struct agent *a, struct err *e);
+void agent_watch_volume(struct agent *a);
+const char *agent_volume_trouble(const struct agent *a);
 /* agent_web.c */
 int agent_start_web(struct agent *a, struct err *e);
 

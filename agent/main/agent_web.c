@@ -93,6 +93,10 @@ facts(void *ctx, struct web_facts *ret) /* web_ports.facts */
 		ret->healthy = false;
 	if (!ret->healthy)
 		ret->trouble = a->trouble.msg;
+	if (a->place != STORE_HERE) {
+		ret->healthy = false;
+		ret->trouble = agent_volume_trouble(a);
+	}
 	if (a->wiped) {
 		ret->healthy = false;
 		ret->trouble = "wiped; nothing is fetched until the agent is "

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -14,7 +15,6 @@
 #include "store/store_priv.h"
 
 #define MARKER_TEXT "understudy cache 1\n"
-#define MARKER_ID_BYTES 16
 
 enum err_code
 store_code_of(int sys)
@@ -89,16 +89,28 @@ is_empty(struct store *s, struct err *e)
 	return empty;
 }
 
-/* The folder itself, made when it is missing. */
+/* Nothing of ours is there, though it was ${want}: whoever forgot to mount the
+ * volume gets no second cache on the system's disk. */
 static int
-open_folder(struct store *s, struct err *e)
+missing(const struct store *s, const char *want, struct err *e)
 {
-	if (store_sys_mkdir(AT_FDCWD, s->path) != 0 && errno != EEXIST)
+	return err_set(e, ERR_INVAL, 0, "open cache '%s': want the one that "
+	    "was there (%s), have %s: is its volume mounted?", s->path, want,
+	    s->id[0] != '\0' ? s->id : "none");
+}
+
+/* The folder itself, made when it is missing and none is wanted. */
+static int
+open_folder(struct store *s, const char *want, struct err *e)
+{
+	if (want[0] == '\0' && store_sys_mkdir(AT_FDCWD, s->path) != 0 && errno != EEXIST)
 		return err_set(e, ERR_IO, errno, "make cache '%s'", s->path);
 	s->dir_fd = store_sys_open(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY,
 	    0);
 	if (s->dir_fd != -1)
 		return 0;
+	if (want[0] != '\0' && errno == ENOENT)
+		return missing(s, want, e);
 	bool link = errno == ELOOP || errno == ENOTDIR;
 	return err_set(e, link ? ERR_INVAL : ERR_IO, errno,
 	    "open cache '%s': want a folder that is no link", s->path);
@@ -107,13 +119,12 @@ open_folder(struct store *s, struct err *e)
 static int
 write_marker(struct store *s, struct err *e)
 {
-	uint8_t id[MARKER_ID_BYTES];
-	char hex[2 * MARKER_ID_BYTES + 1];
-	char text[sizeof(MARKER_TEXT) + sizeof(hex) + 1];
+	uint8_t id[STORE_ID_BYTES];
+	char text[sizeof(MARKER_TEXT) + sizeof(s->id) + 1];
 	if (getentropy(id, sizeof(id)) != 0)
 		return err_set(e, ERR_IO, errno, "name the cache");
-	str_hex(hex, id, sizeof(id));
-	int n = snprintf(text, sizeof(text), MARKER_TEXT "%s\n", hex);
+	str_hex(s->id, id, sizeof(id));
+	int n = snprintf(text, sizeof(text), MARKER_TEXT "%s\n", s->id);
 	if (store_sys_write(s->marker_fd, text, (size_t)n) != 0 ||
 	    store_sys_flush(s->marker_fd) != 0 ||
 	    store_sys_flush(s->dir_fd) != 0) {
@@ -126,26 +137,46 @@ write_marker(struct store *s, struct err *e)
 	return 0;
 }
 
+/* Whether the marker is ours, and its id: 1, 0, or -1 with errno. */
+static int
+read_id(int fd, char ret[2 * STORE_ID_BYTES + 1])
+{
+	char have[sizeof(MARKER_TEXT) - 1 + 2 * STORE_ID_BYTES + 1] = "";
+	uint8_t id[STORE_ID_BYTES];
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return -1;
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(have) - 1)
+		return 0;
+	if (store_sys_read_at(fd, have, sizeof(have) - 1, 0) != 0)
+		return -1;
+	if (memcmp(have, MARKER_TEXT, sizeof(MARKER_TEXT) - 1) != 0 ||
+	    !str_unhex(id, have + sizeof(MARKER_TEXT) - 1, sizeof(id)))
+		return 0;
+	str_hex(ret, id, sizeof(id));
+	return 1;
+}
+
 /* Prove that the folder is ours, or make it so when there is nothing. */
 static int
-read_marker(struct store *s, struct err *e)
+read_marker(struct store *s, const char *want, struct err *e)
 {
 	struct stat st;
-	char have[sizeof(MARKER_TEXT) - 1];
 	if (store_sys_stat(s->marker_fd, &st) != 0)
 		return err_set(e, ERR_IO, errno, "read cache marker");
-	if (S_ISREG(st.st_mode) && st.st_size == 0) {
+	if (S_ISREG(st.st_mode) && st.st_size == 0 && want[0] == '\0') {
 		int empty = is_empty(s, e);
 		if (empty == 1)
 			return write_marker(s, e);
 		if (empty == -1)
 			return -1;
-	} else if (S_ISREG(st.st_mode) &&
-	    (uint64_t)st.st_size >= sizeof(have)) {
-		if (store_sys_read_at(s->marker_fd, have, sizeof(have), 0) != 0)
+	} else {
+		int ours = read_id(s->marker_fd, s->id);
+		if (ours == -1)
 			return err_set(e, ERR_IO, errno, "read cache marker");
-		if (memcmp(have, MARKER_TEXT, sizeof(have)) == 0)
-			return 0;
+		if (ours == 1)
+			return want[0] == '\0' || str_eq(want, s->id) ? 0 :
+			    missing(s, want, e);
 	}
 	return err_set(e, ERR_INVAL, 0,
 	    "open cache '%s': marker '%s' is not of this version", s->path,
@@ -153,10 +184,12 @@ read_marker(struct store *s, struct err *e)
 }
 
 static int
-take_folder(struct store *s, struct err *e)
+take_folder(struct store *s, const char *want, struct err *e)
 {
 	int flags = O_RDWR | O_NONBLOCK; /* a pipe of that name must not hang */
 	s->marker_fd = store_sys_open(s->dir_fd, STORE_MARKER, flags, 0);
+	if (s->marker_fd == -1 && errno == ENOENT && want[0] != '\0')
+		return missing(s, want, e);
 	if (s->marker_fd == -1 && errno == ENOENT) {
 		int empty = is_empty(s, e);
 		if (empty == -1)
@@ -177,7 +210,7 @@ take_folder(struct store *s, struct err *e)
 		    "lock cache '%s'%s", s->path,
 		    other ? ": another agent uses it" : "");
 	}
-	return read_marker(s, e);
+	return read_marker(s, want, e);
 }
 
 /* Remove what an earlier run was writing. Names that are not ours stay. */
@@ -190,7 +223,7 @@ clean_tmp(struct store *s, struct err *e)
 	int rc = 0;
 	for (const char *n = store_sys_next(d); n != NULL;
 	    n = store_sys_next(d)) {
-		uint8_t id[MARKER_ID_BYTES];
+		uint8_t id[STORE_ID_BYTES];
 		if (!str_unhex(id, n, sizeof(id)))
 			continue;
 		if (store_sys_unlink(s->tmp_fd, n) != 0 && errno != ENOENT)
@@ -204,6 +237,13 @@ clean_tmp(struct store *s, struct err *e)
 struct store *
 store_open(const char *path, struct err *e)
 {
+	return store_open_known(path, NULL, e);
+}
+
+struct store *
+store_open_known(const char *path, const char *id, struct err *e)
+{
+	const char *want = id == NULL ? "" : id;
 	struct store *s = mem_new(struct store);
 	s->path = str_dup(path);
 	s->dir_fd = s->tmp_fd = s->marker_fd = -1;
@@ -213,7 +253,7 @@ store_open(const char *path, struct err *e)
 #ifndef __linux__
 	s->by_file = true;
 #endif
-	if (open_folder(s, e) != 0 || take_folder(s, e) != 0)
+	if (open_folder(s, want, e) != 0 || take_folder(s, want, e) != 0)
 		goto out;
 	s->tmp_fd = store_subdir(s->dir_fd, STORE_TMP, true, e);
 	if (s->tmp_fd == -1 || clean_tmp(s, e) != 0)
@@ -241,6 +281,36 @@ store_close(struct store **pp)
 	mem_free(s->pending);
 	mem_free(s->path);
 	mem_free(s);
+}
+
+const char *
+store_id(const struct store *s)
+{
+	return s->id;
+}
+
+enum store_place
+store_look(const struct store *s)
+{
+	char path[1100], id[2 * STORE_ID_BYTES + 1];
+	struct stat ours, there;
+	struct statvfs v;
+	int n = snprintf(path, sizeof(path), "%s/%s", s->path, STORE_MARKER);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return STORE_HERE; /* it cannot be told */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return errno == EMFILE || errno == ENFILE ? STORE_HERE :
+		    STORE_GONE;
+	enum store_place place = STORE_GONE;
+	if (fstat(fd, &there) == 0 && fstat(s->marker_fd, &ours) == 0 &&
+	    ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+		place = fstatvfs(s->dir_fd, &v) == 0 &&
+		    (v.f_flag & ST_RDONLY) != 0 ? STORE_READ_ONLY : STORE_HERE;
+	else if (read_id(fd, id) == 1 && str_eq(id, s->id))
+		place = STORE_BACK;
+	(void)close(fd); /* read only */
+	return place;
 }
 
 int

@@ -13,6 +13,7 @@
 
 #define STORE_MARKER "understudy-cache"
 #define STORE_TMP "tmp"
+#define STORE_ID_BYTES 16
 #define STORE_HEX_NAME (2 * STORE_NAME_BYTES + 1)
 #define STORE_FILE_NAME (STORE_HEX_NAME + 4) /* "<64 hex>.dcm" */
 #define STORE_FRESH_MAX 262144 /* names that came while it is swept: 8 MiB */
@@ -24,6 +25,7 @@
 struct store {
 	/* set at birth, then constant */
 	char *path;
+	char id[2 * STORE_ID_BYTES + 1];
 	int dir_fd;
 	int tmp_fd;
 	int marker_fd; /* holds the lock */

@@ -65,7 +65,10 @@
 	    "in [prefetch]. Left out: the zone of this machine.") \
 	K(CACHE, "path", path, conf, cache_path, 0, 0, "", \
 	    "/var/db/understudy/cache", "a path", \
-	    "Where objects lie. Left out: cache in state_dir.") \
+	    "Where objects lie. Left out: cache in state_dir. One elsewhere " \
+	    "may have a disk of its own: the agent remembers its marker in " \
+	    "state_dir/cache.id, and without that disk it does not start " \
+	    "and makes nothing in its place.") \
 	K(CACHE, "size", size, conf, cache_size, CONF_MIB, CONF_PIB, \
 	    "200 GiB", "", "a size from 1 MiB to 1 PiB", \
 	    "What the cache may hold; the least used studies make room.") \

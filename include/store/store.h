@@ -47,7 +47,23 @@ struct store_object {
  * it (a lock on the marker). Removes what it once left in tmp/. Open it before
  * the index, whose file lies in the same folder. */
 struct store *store_open(const char *path, struct err *e);
+/* The same of the one with this id, and no other: nothing is made in the place
+ * of a volume that is not mounted. ${id} NULL or "": as store_open. */
+struct store *store_open_known(const char *path, const char *id,
+    struct err *e);
+/* 32 hex digits, which its marker has had since it was made. */
+const char *store_id(const struct store *s);
 void store_close(struct store **pp);
+
+/* [any] Where the folder is now. */
+enum store_place {
+	STORE_HERE,
+	STORE_READ_ONLY, /* its volume takes nothing */
+	STORE_GONE, /* nothing, or another folder, is in its place */
+	STORE_BACK, /* it is in its place, but ours is a dead end: open it
+	             * anew */
+};
+enum store_place store_look(const struct store *s);
 
 /* Begin an object of these UIDs (valid ones, uid_is_valid) in ${syntax};
  * writes the file header. [worker] */

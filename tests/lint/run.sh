@@ -54,7 +54,7 @@ e2e() {
 	alone=$(grep -l '^# Runs alone' tests/e2e/[0-9]*"$only"*.sh)
 	for t in tests/e2e/[0-9]*"$only"*.sh; do
 		case $alone in *"$t"*) ;; *) echo "$t" ;; esac
-	done | xargs -P 3 -n 1 sh tests/lint/e2e.sh
+	done | xargs -r -P 3 -n 1 sh tests/lint/e2e.sh
 	for t in $alone; do
 		sh tests/lint/e2e.sh "$t"
 	done

@@ -497,6 +497,70 @@ test_store_damaged_one_is_removed_and_a_whole_one_is_not(void **state)
 	assert_int_equal(store_remove_damaged(f->s, o.name, &f->e), 0);
 }
 
+static void
+test_store_known_one_and_no_other_is_opened(void **state)
+{
+	struct fixture *f = *state;
+	char id[64], path[128];
+	(void)str_copy(id, sizeof(id), store_id(f->s)); /* 32 digits */
+	assert_int_equal(strlen(id), 32);
+	store_close(&f->s);
+	(void)snprintf(path, sizeof(path), "%s.away", f->dir);
+
+	f->s = store_open_known(f->dir, id, &f->e);
+	assert_non_null(f->s);
+	assert_string_equal(store_id(f->s), id);
+	store_close(&f->s);
+	assert_null(store_open_known(f->dir, "0123", &f->e)); /* another's */
+	assert_int_equal(f->e.code, ERR_INVAL);
+	assert_non_null(strstr(f->e.msg, "mounted"));
+
+	assert_int_equal(rename(f->dir, path), 0);
+	assert_null(store_open_known(f->dir, id, &f->e)); /* nothing there */
+	assert_non_null(strstr(f->e.msg, "mounted"));
+	assert_int_equal(access(f->dir, F_OK), -1);
+	assert_int_equal(mkdir(f->dir, 0700), 0);
+	assert_null(store_open_known(f->dir, id, &f->e)); /* an empty one */
+	assert_non_null(strstr(f->e.msg, "mounted"));
+	assert_int_equal(rmdir(f->dir), 0); /* it is empty still */
+	assert_int_equal(rename(path, f->dir), 0);
+	f->s = store_open(f->dir, &f->e);
+	assert_non_null(f->s);
+}
+
+static void
+test_store_look_tells_where_the_folder_is(void **state)
+{
+	struct fixture *f = *state;
+	char away[128], marker[192], text[64];
+	(void)snprintf(away, sizeof(away), "%s.away", f->dir);
+	(void)snprintf(marker, sizeof(marker), "%s/%s", f->dir, STORE_MARKER);
+	assert_int_equal(store_look(f->s), STORE_HERE);
+
+	assert_int_equal(rename(f->dir, away), 0);
+	assert_int_equal(store_look(f->s), STORE_GONE);
+	assert_int_equal(mkdir(f->dir, 0700), 0);
+	assert_int_equal(store_look(f->s), STORE_GONE);
+	/* another file of the same id: mounted anew */
+	FILE *m = fopen(marker, "w");
+	assert_non_null(m);
+	(void)snprintf(text, sizeof(text), "understudy cache 1\n%s\n",
+	    store_id(f->s));
+	assert_true(fputs(text, m) >= 0);
+	assert_int_equal(fclose(m), 0);
+	assert_int_equal(store_look(f->s), STORE_BACK);
+	m = fopen(marker, "w"); /* and of another */
+	text[20] = text[20] == '0' ? '1' : '0';
+	assert_true(fputs(text, m) >= 0);
+	assert_int_equal(fclose(m), 0);
+	assert_int_equal(store_look(f->s), STORE_GONE);
+
+	assert_int_equal(unlink(marker), 0);
+	assert_int_equal(rmdir(f->dir), 0);
+	assert_int_equal(rename(away, f->dir), 0);
+	assert_int_equal(store_look(f->s), STORE_HERE);
+}
+
 int
 main(void)
 {
@@ -519,6 +583,8 @@ main(void)
 	    TEST(test_store_sweep_leaves_what_came_since_the_start),
 	    TEST(test_store_sweep_ends_when_too_much_came),
 	    TEST(test_store_damaged_one_is_removed_and_a_whole_one_is_not),
+	    TEST(test_store_known_one_and_no_other_is_opened),
+	    TEST(test_store_look_tells_where_the_folder_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
