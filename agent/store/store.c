@@ -103,7 +103,8 @@ missing(const struct store *s, const char *want, struct err *e)
 static int
 open_folder(struct store *s, const char *want, struct err *e)
 {
-	if (want[0] == '\0' && store_sys_mkdir(AT_FDCWD, s->path) != 0 && errno != EEXIST)
+	if (want[0] == '\0' && store_sys_mkdir(AT_FDCWD, s->path) != 0 &&
+	    errno != EEXIST)
 		return err_set(e, ERR_IO, errno, "make cache '%s'", s->path);
 	s->dir_fd = store_sys_open(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY,
 	    0);

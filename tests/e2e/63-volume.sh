@@ -11,6 +11,7 @@
 need dcmqrscp dcmsend curl python3 unshare mount
 if [ -z "${OWN_MOUNTS:-}" ]; then
 	unshare -m true 2>/dev/null || skip "no mounts of our own"
+	rmdir "$T"
 	OWN_MOUNTS=1 exec unshare -m --propagation private sh "$0" "$@"
 fi
 V=$T/volume

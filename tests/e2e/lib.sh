@@ -102,7 +102,9 @@ EOF
 		fail "dcmqrscp does not answer"
 }
 
-# Orthanc as the archive ORTHANC on $OR_PORT (DICOM) and $OR_HTTP.
+# Orthanc as the archive ORTHANC on $OR_PORT (DICOM) and $OR_HTTP. FAR is a
+# command that runs it, and what fills it, elsewhere.
+# shellcheck disable=SC2086 # words on purpose
 start_orthanc() {
 	OR_PORT=${OR_PORT:-$(port)}
 	OR_HTTP=${OR_HTTP:-$(port)}
@@ -118,10 +120,11 @@ start_orthanc() {
   "DicomModalities": {
     "agent": ["UNDERSTUDY", "127.0.0.1", ${NODE_PORT:-11113}] } }
 EOF
-	TCP_NODELAY=1 Orthanc "$T/orthanc.json" >"$T/orthanc.log" 2>&1 &
+	TCP_NODELAY=1 ${FAR:-} Orthanc "$T/orthanc.json" \
+		>"$T/orthanc.log" 2>&1 &
 	OR_PID=$!
 	PIDS="$PIDS $OR_PID"
-	until_ok 60 echoscu -aec ORTHANC 127.0.0.1 "$OR_PORT" ||
+	until_ok 60 ${FAR:-} echoscu -aec ORTHANC 127.0.0.1 "$OR_PORT" ||
 		fail "Orthanc does not answer"
 }
 
@@ -144,7 +147,7 @@ send() {
 	title=$1
 	to=$2
 	shift 2
-	TCP_NODELAY=1 dcmsend -aec "$title" +sd +r -nuc -nh 127.0.0.1 "$to" "$@" \
+	TCP_NODELAY=1 ${FAR:-} dcmsend -aec "$title" +sd +r -nuc -nh 127.0.0.1 "$to" "$@" \
 		>>"$T/send.log" 2>&1
 }
 
@@ -187,7 +190,7 @@ EOF
 		cat >>"$T/agent.conf" <<EOF
 [archive "$a_name"]
 ae_title = $a_title
-host = 127.0.0.1
+host = ${ARCHIVE_HOST:-127.0.0.1}
 port = $a_port
 retrieve = $a_how
 associations = ${ASSOCIATIONS:-4}

@@ -149,7 +149,8 @@ test_index_names_of_a_part_come_in_order(void **state)
 	assert_int_equal(index_each_name(f->r, 'c', on_name, text, &f->e), 0);
 	assert_string_equal(text, "");
 
-	const uint8_t b[INDEX_NAME_BYTES] = {'b'}, c[INDEX_NAME_BYTES] = {'c'};
+	const uint8_t b[INDEX_NAME_BYTES] = {'b'};
+	const uint8_t c[INDEX_NAME_BYTES] = {'c'};
 	assert_int_equal(index_study_of(f->r, b, study, &length, &f->e), 1);
 	assert_string_equal(study, "1.1");
 	assert_int_equal(length, 1000);
@@ -204,8 +205,7 @@ test_index_large_one_is_checked_after_its_open(void **state)
 }
 
 static void
-test_index_large_one_that_is_damaged_is_made_anew_at_the_next_start(
-    void **state)
+test_index_large_damaged_one_is_made_anew_at_the_next_start(void **state)
 {
 	struct fixture *f = *state;
 	atomic_bool stop = false;
@@ -251,9 +251,7 @@ main(void)
 	    TEST(test_index_pairs_are_counted_when_it_is_led_forward),
 	    TEST(test_index_names_of_a_part_come_in_order),
 	    TEST(test_index_large_one_is_checked_after_its_open),
-	    TEST(
-		test_index_large_one_that_is_damaged_is_made_anew_at_the_next_start
-		),
+	    TEST(test_index_large_damaged_one_is_made_anew_at_the_next_start),
 	    TEST(test_index_check_that_is_told_to_stop_proves_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,9 +52,11 @@ e2e() {
 	export RESULTS PORTS
 	: >"$RESULTS"
 	alone=$(grep -l '^# Runs alone' tests/e2e/[0-9]*"$only"*.sh)
-	for t in tests/e2e/[0-9]*"$only"*.sh; do
+	together=$(for t in tests/e2e/[0-9]*"$only"*.sh; do
 		case $alone in *"$t"*) ;; *) echo "$t" ;; esac
-	done | xargs -r -P 3 -n 1 sh tests/lint/e2e.sh
+	done)
+	[ -z "$together" ] ||
+		echo "$together" | xargs -P 3 -n 1 sh tests/lint/e2e.sh
 	for t in $alone; do
 		sh tests/lint/e2e.sh "$t"
 	done

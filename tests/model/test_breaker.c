@@ -71,7 +71,8 @@ test_breaker_is_half_open_while_its_probe_is_out(void **state)
 	breaker_unprobe(&b, NOW + 5 * CLOCK_S); /* it was cut */
 	assert_true(breaker_may_probe(&b, NOW + 6 * CLOCK_S));
 	breaker_probe(&b);
-	assert_false(breaker_fail(&b, BREAKER_GONE, NOW, 0)); /* was not closed */
+	/* it was not closed, so this is no news */
+	assert_false(breaker_fail(&b, BREAKER_GONE, NOW, 0));
 	assert_int_equal(b.state, BREAKER_OPEN);
 	breaker_probe(&b);
 	assert_true(breaker_answer(&b, false));
