@@ -171,6 +171,9 @@ torture: ## kill -9 and power cuts under load, TORTURE rounds (100); faults
 	$(Q)$(MAKE) all tests
 	$(Q)sh tests/e2e/80-kill.sh $(or $(TORTURE),100)
 	$(Q)sh tests/e2e/82-faults.sh 40
+soak: ## day after day on one agent, SOAK days (600)
+	$(Q)$(MAKE) all tests
+	$(Q)sh tests/e2e/84-soak.sh $(or $(SOAK),600)
 lint: floors size ## style, scripts, manual pages, property lists
 	$(Q)sh tests/lint/banned.sh
 	$(Q)sh tests/lint/scripts.sh
@@ -226,6 +229,6 @@ endif
 clean: ## remove everything built
 	rm -rf build
 
-.PHONY: all programs help deps demo tests check e2e test asan tsan coverage fuzz bench simulate \
+.PHONY: all programs help deps demo tests check e2e test asan tsan coverage fuzz bench simulate soak \
 	torture lint floors size macos-check install uninstall clean
 .PRECIOUS: $(B)/%.o $(B)/page.c
