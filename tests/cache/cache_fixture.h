@@ -102,6 +102,15 @@ open_both(struct fixture *f)
 	f->board = board_new();
 }
 
+static inline bool
+has_news(struct fixture *f)
+{
+	lock_acquire(&f->c->lock);
+	bool has = f->c->n_news > 0;
+	lock_release(&f->c->lock);
+	return has;
+}
+
 /* Let evictions and news come home; nothing here waits for the time. */
 static inline void
 settle(struct fixture *f)
@@ -110,7 +119,7 @@ settle(struct fixture *f)
 		loop_poll(f->loop);
 		(void)sched_yield();
 	} while (f->c->leaving != NULL || f->c->verifying ||
-	    f->c->n_news > 0 || f->c->sweeping != NULL ||
+	    has_news(f) || f->c->sweeping != NULL ||
 	    pool_load(f->c->pool) > 0);
 }
 

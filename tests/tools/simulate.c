@@ -258,6 +258,8 @@ open_hospital(struct hospital *h)
 	h->theatres = mem_new_n(struct theatre, h->flow.theatres);
 	for (unsigned i = 0; i < h->flow.theatres; i++) {
 		struct theatre *t = &h->theatres[i];
+		for (unsigned a = 0; a < ARCHIVES; a++)
+			breaker_init(&t->breakers[a], PLACES);
 		t->board = board_new();
 		t->room = (struct room){.size = (i % 10 == 0 ? 20 : 500) * GB,
 		    .reserve = 4 * GB, .high = 90, .low = 80,

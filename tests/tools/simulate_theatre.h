@@ -11,6 +11,8 @@
 #include "model/evict.h"
 #include "model/plan.h"
 #include "model/room.h"
+#include "base/clock.h"
+#include "model/breaker.h"
 #include "run/backoff.h"
 #include "simulate_chart.h"
 #include "simulate_flow.h"
@@ -44,6 +46,7 @@ struct theatre {
 	struct board *board; /* owned */
 	struct room room;
 	unsigned busy[ARCHIVES];
+	struct breaker breakers[ARCHIVES];
 	int turn; /* its wakes that are out of date have another */
 	unsigned *ops; /* owned: on its list, or once */
 	unsigned n_ops, cap_ops;
@@ -127,6 +130,12 @@ failed(const struct hospital *h, struct board_study *s)
 	    dice((uint32_t)backoff_limit_s(s->tries));
 }
 
+static int64_t
+now_ns(const struct hospital *h)
+{
+	return (int64_t)(h->now * 1e9);
+}
+
 /* Transfer ${i} ends, whole or not; what came of it stays. */
 static void
 end_transfer(struct hospital *h, unsigned archive, unsigned i, bool whole)
@@ -153,6 +162,8 @@ end_transfer(struct hospital *h, unsigned archive, unsigned i, bool whole)
 		failed(h, s);
 		return;
 	}
+	(void)breaker_answer(&th->breakers[archive], true);
+	breaker_served(&th->breakers[archive]);
 	s->state = STUDY_READY;
 	s->tries = 0;
 	s->checked_utc = (int64_t)h->now;
@@ -204,10 +215,17 @@ begin_fetch(struct hospital *h, unsigned theatre,
 	const struct study_model *m = &op_of(h, s->uid, &k)->studies[0] + k;
 	struct archive *a = &h->archives[m->archive];
 	uint64_t bytes = m->bytes - s->bytes;
-	if (th->busy[m->archive] >= PLACES)
-		return; /* when one ends */
+	struct breaker *b = &th->breakers[m->archive];
+	if (th->busy[m->archive] >= b->allowed ||
+	    !breaker_may_bulk(b, now_ns(h)))
+		return; /* when one ends, or its rest is over */
 	bool there = a->down == 0 && a->n < a->cap;
-	a->refused += a->down == 0 && a->n >= a->cap;
+	if (a->down > 0) {
+		(void)breaker_fail(b, BREAKER_GONE, now_ns(h), dice(1 << 20));
+	} else if (!there) {
+		breaker_busy(b, now_ns(h), dice(1 << 20));
+		a->refused++;
+	}
 	if (!there || !make_room(h, th, s, bytes, step->deadline_utc)) {
 		failed(h, s);
 		return;
@@ -321,11 +339,38 @@ replan(struct hospital *h, struct theatre *th, struct plan_step *steps)
 	return n;
 }
 
+/* A C-ECHO where one is due; who is back is asked for all that failed. */
+static void
+probe(struct hospital *h, struct theatre *th)
+{
+	for (unsigned a = 0; a < ARCHIVES; a++) {
+		struct breaker *b = &th->breakers[a];
+		if (!breaker_may_probe(b, now_ns(h)))
+			continue;
+		breaker_probe(b);
+		if (h->archives[a].down > 0) {
+			(void)breaker_fail(b, BREAKER_GONE, now_ns(h),
+			    dice(1 << 20));
+			continue;
+		}
+		(void)breaker_answer(b, false);
+		for (unsigned i = 0; i < board_n_cases(th->board); i++)
+			if (board_case_at(th->board, i)->asked == ASKED_FAILED)
+				board_case_at(th->board, i)->next_try_utc = 0;
+		for (unsigned i = 0; i < board_n_studies(th->board); i++) {
+			struct board_study *s = board_study_at(th->board, i);
+			if (str_eq(s->archive, archive_names[a]))
+				s->next_try_utc = 0;
+		}
+	}
+}
+
 static void
 look(struct hospital *h, unsigned theatre)
 {
 	struct theatre *th = &h->theatres[theatre];
 	struct plan_step steps[STEPS_MAX];
+	probe(h, th);
 	if (begin_due(h, theatre, steps, replan(h, th, steps)))
 		(void)begin_due(h, theatre, steps, replan(h, th, steps));
 	unsigned n = replan(h, th, steps);
@@ -334,6 +379,11 @@ look(struct hospital *h, unsigned theatre)
 		if (steps[i].due_utc > (int64_t)h->now &&
 		    steps[i].due_utc < next)
 			next = steps[i].due_utc;
+	for (unsigned a = 0; a < ARCHIVES; a++) {
+		int64_t at = breaker_next_ns(&th->breakers[a], now_ns(h));
+		int64_t s = at == INT64_MAX ? INT64_MAX : at / CLOCK_S + 1;
+		next = s < next ? s : next;
+	}
 	event_add(&h->q, (double)next, EV_WAKE, (int)theatre, ++th->turn);
 }
 
