@@ -22,7 +22,8 @@ static void
 wiping_work(struct job *j) /* job_fn, worker */
 {
 	struct wiping *w = (struct wiping *)j;
-	w->gone = index_flush(w->c->ix, &w->e) == 0 && store_wipe(w->c->st, &w->removed, &w->e) == 0 &&
+	w->gone = index_flush(w->c->ix, &w->e) == 0 &&
+	    store_wipe(w->c->st, &w->removed, &w->e) == 0 &&
 	    index_wipe(w->c->ix, &w->e) == 0;
 }
 

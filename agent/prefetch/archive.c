@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions to an archive: C-FIND in the study root (PS3.4 C.4.1.2), or what
  * rest.c makes of them. */
+#include <errno.h>
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -101,6 +102,21 @@ too_many(struct assoc *a, uint8_t context, uint16_t message_id, unsigned max,
 	    "C-FIND: want at most %u answers, have more", max);
 }
 
+/* The last status. FE00, which nobody asked for, is how Orthanc says that there
+ * are more answers than it gives. */
+static int
+find_end(uint16_t status, struct err *e)
+{
+	char text[100];
+	if (status == DIMSE_SUCCESS)
+		return 0;
+	(void)err_set(e, ERR_PEER, 0, "C-FIND: %s", dimse_status_text(status,
+	    text, sizeof(text))); /* -1 */
+	if (status == DIMSE_CANCELLED)
+		e->sys = E2BIG; /* the text says it already */
+	return -1;
+}
+
 int
 archive_find(struct archive_link *l, const struct attrs *keys, unsigned max,
     archive_answer_fn *fn, void *ctx, struct err *e)
@@ -141,16 +157,13 @@ archive_find(struct archive_link *l, const struct attrs *keys, unsigned max,
 		if (rc < 0)
 			break;
 		rc = 0;
-		char text[100];
 		if (rsp.command != DIMSE_C_FIND_RSP ||
 		    rsp.message_id != rq.message_id || context != id)
 			return err_set(e, ERR_PEER, 0,
 			    "want a C-FIND answer, have %s",
 			    dimse_command_name(rsp.command));
 		if (!dimse_is_pending(rsp.status))
-			return rsp.status == DIMSE_SUCCESS ? 0 : err_set(e,
-			    ERR_PEER, 0, "C-FIND: %s", dimse_status_text(
-			    rsp.status, text, sizeof(text)));
+			return find_end(rsp.status, e);
 		if (!rsp.has_data)
 			return err_set(e, ERR_PEER, 0,
 			    "C-FIND: a pending answer without data");

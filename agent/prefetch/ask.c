@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* A case's question to the archives: what does its patient have, is it the
  * same person, and which of it does the case need? */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/patient.h"
 #include "prefetch/prefetch_priv.h"
 
+/* Archives that limit their answers cut them at a multiple of this, in
+ * silence. */
+#define CUT_AT 50
+#define RANGES_MAX 48 /* questions by date, when an answer looks cut */
+#define FIRST_DAY (-70 * INT64_C(366)) /* 1899, in days since 1970 */
+#define LAST_DAY (90 * INT64_C(366)) /* 2060 */
+#define DAY_S 86400
 #define ROUNDS_MAX 2 /* relevance: by the study's text, then by series */
 
 struct candidate {
@@ -28,6 +37,8 @@ struct asking {
 	unsigned archive;
 	struct candidate *all; /* owned */
 	unsigned n, cap;
+	unsigned answers; /* to the last question for studies */
+	bool cut; /* it was told that there are more */
 	struct candidate *now; /* whose series are asked for */
 };
 
@@ -112,6 +123,7 @@ on_study(void *ctx, const struct attrs *as, struct err *e)
 	struct asking *q = ctx;
 	const char *uid = attrs_value(as, TAG_STUDY_UID);
 	(void)e; /* a bad answer is skipped, the others count */
+	q->answers++;
 	if (!uid_is_valid(uid)) {
 		log_warn("prefetch.answer.bad_uid",
 		    "archive=%u action=skipped_the_study", q->archive);
@@ -175,6 +187,79 @@ ask_series(struct asking *q, struct archive_link *a, struct candidate *c,
 	return rc;
 }
 
+static bool
+looks_cut(const struct asking *q)
+{
+	return q->cut || (q->answers > 0 && q->answers % CUT_AT == 0);
+}
+
+static int
+find_studies(struct asking *q, struct archive_link *a,
+    const struct attrs *keys, struct err *e)
+{
+	q->answers = 0;
+	int rc = archive_find(a, keys, ARCHIVE_STUDIES_MAX, on_study, q, e);
+	q->cut = rc != 0 && e->sys == E2BIG && q->answers > 0;
+	return q->cut ? 0 : rc;
+}
+
+/* One question for studies of days ${from} to ${to}. */
+static int
+ask_days(struct asking *q, struct archive_link *a, struct attrs *keys,
+    int64_t from, int64_t to, struct err *e)
+{
+	struct civil f = civil_of_utc(from * DAY_S);
+	struct civil t = civil_of_utc(to * DAY_S);
+	attrs_putf(keys, TAG_STUDY_DATE, "%04d%02d%02d-%04d%02d%02d", f.year,
+	    f.month, f.day, t.year, t.month, t.day);
+	return find_studies(q, a, keys, e);
+}
+
+/* The answer was as long as a limit may be: the same question again, by halves
+ * of time, and halves of those, until no answer looks cut. What came before
+ * stays: a study without a date is in no range. */
+static int
+ask_by_date(struct asking *q, struct archive_link *a, struct attrs *keys,
+    struct err *e)
+{
+	struct {
+		int64_t from, to;
+		bool told;
+	} todo[RANGES_MAX];
+	unsigned n = 0, asked = 0, before = q->n;
+	bool cut = false;
+	todo[n].from = FIRST_DAY;
+	todo[n].told = q->cut;
+	todo[n++].to = LAST_DAY;
+	while (n > 0) {
+		int64_t from = todo[--n].from, to = todo[n].to;
+		int64_t middle = from + (to - from) / 2;
+		if (from == to || asked + n + 2 > RANGES_MAX) {
+			if (todo[n].told)
+				return err_set(e, ERR_PEER, 0, "it has more "
+				    "studies of the patient than it tells");
+			cut = true; /* that day alone, or no end of it */
+			continue;
+		}
+		int64_t halves[2][2] = {{middle + 1, to}, {from, middle}};
+		for (int i = 0; i < 2; i++) {
+			asked++;
+			if (ask_days(q, a, keys, halves[i][0], halves[i][1],
+			    e) != 0)
+				return -1;
+			if (looks_cut(q)) {
+				todo[n].from = halves[i][0];
+				todo[n].told = q->cut;
+				todo[n++].to = halves[i][1];
+			}
+		}
+	}
+	log_info("prefetch.answer.by_date", "archive=%s questions=%u more=%u "
+	    "still_cut=%d", q->ask->p->c.archives[q->archive].name, asked,
+	    q->n - before, cut);
+	return 0;
+}
+
 static int
 ask_studies(struct asking *q, struct archive_link *a, const char *issuer,
     struct err *e)
@@ -189,7 +274,9 @@ ask_studies(struct asking *q, struct archive_link *a, const char *issuer,
 	attrs_put(&keys, TAG_LEVEL, "STUDY");
 	attrs_put(&keys, TAG_PATIENT_ID, q->ask->file.patient.id);
 	attrs_put(&keys, TAG_ISSUER, issuer);
-	int rc = archive_find(a, &keys, ARCHIVE_STUDIES_MAX, on_study, q, e);
+	int rc = find_studies(q, a, &keys, e);
+	if (rc == 0 && looks_cut(q))
+		rc = ask_by_date(q, a, &keys, e);
 	attrs_done(&keys);
 	return rc;
 }

@@ -43,7 +43,8 @@ bool archive_reached(const struct archive_link *l);
 struct assoc *archive_assoc(struct archive_link *l);
 /* One question in the study root (C-FIND): ${fn} gets each answer; more than
  * ${max} answers are cancelled and are an error, since the rest would be
- * missing. ${fn} returns -1 (with ${e}) to give up. */
+ * missing. ${fn} returns -1 (with ${e}) to give up. ERR_PEER with sys E2BIG:
+ * it says that there are more answers than it gives. */
 typedef int archive_answer_fn(void *ctx, const struct attrs *answer,
     struct err *e);
 int archive_find(struct archive_link *l, const struct attrs *keys,

@@ -36,12 +36,13 @@ day() {
 	mv "$T/list.new" "$T/list.csv"
 	wait_case "DAY-$2-CASE-100$1" ready 40
 	api "cases/DAY-$2-CASE-100$1" >"$T/case.json" || api cases >"$T/case.json"
-	for u in $(grep -o '"study_uid":"[0-9.]*"' "$T/case.json" |
-		cut -d '"' -f 4); do
+	grep -o '"study_uid":"[0-9.]*"' "$T/case.json" | cut -d '"' -f 4 \
+		>"$T/uids"
+	while read -r u; do
 		rm -rf "$T/got"
 		getstudy UNDERSTUDY "$NODE_PORT" "$u" "$T/got" ||
 			fail "day $2: C-GET of a ready study"
-	done
+	done <"$T/uids"
 	api studies >/dev/null
 	"$CLI" -S "$STATE/control.sock" status >/dev/null
 	curl -sf "http://127.0.0.1:$WEB_PORT/dicom-web/studies" -o /dev/null

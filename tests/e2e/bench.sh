@@ -165,7 +165,7 @@ END
 part_prefetch() {
 	heading "Prefetch with an empty cache, from the list to ready: asks, lists
 the instances, fetches, checks, indexes, makes durable. x against the raw
-client."
+client; 61 images/s would be 10.5 million in a weekend."
 	from Orthanc ORTHANC "$OR_PORT"
 	OR_DISK=$DISK
 	from dcmqrscp PACS "$QR_PORT"

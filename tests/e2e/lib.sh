@@ -116,7 +116,7 @@ start_orthanc() {
   "RemoteAccessAllowed": false, "DicomAlwaysAllowFind": true,
   "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true,
   "DicomCheckCalledAet": false, "UnknownSopClassAccepted": true,
-  "Plugins": [${ORTHANC_PLUGINS:-}], "OverwriteInstances": true, "LimitFindResults": 0,
+  "Plugins": [${ORTHANC_PLUGINS:-}], "OverwriteInstances": true, "LimitFindResults": ${ORTHANC_LIMIT:-0},
   "DicomModalities": {
     "agent": ["UNDERSTUDY", "127.0.0.1", ${NODE_PORT:-11113}] } }
 EOF
