@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How each archive is, as its last answers and faults tell: what may be sent
  * to it, and what people are told of it. */
-#include <sys/random.h>
-
 #include <errno.h>
+#include <sys/random.h>
 
 #include "base/log.h"
 #include "base/stats.h"

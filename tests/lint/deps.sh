@@ -31,6 +31,7 @@ dicom3tools:/usr/bin/dciodvfy:-:t
 shellcheck:/usr/bin/shellcheck:shellcheck:t
 mandoc:/usr/bin/mandoc:-:t
 procps:/usr/bin/pgrep:-:t
+iproute2:/usr/sbin/ip:-:t
 npm:/usr/bin/npm:node:t
 chromium:/usr/bin/chromium:-:t
 unzip:/usr/bin/unzip:-:t
