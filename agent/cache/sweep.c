@@ -13,7 +13,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stats.h"
+#include "base/str.h"
 #include "cache/cache_priv.h"
+
+/* Rows of a study whose files are not there. */
+struct loss {
+	char study_uid[UID_SIZE];
+	unsigned n;
+};
 
 struct sweeping {
 	struct job job; /* first */
@@ -28,6 +35,8 @@ struct sweeping {
 	/* names that the index has and the folder has not; owned */
 	uint8_t (*gone)[STORE_NAME_BYTES];
 	size_t n_gone, cap_gone;
+	struct loss *losses; /* in the part, a line a study; owned */
+	size_t n_losses, cap_losses;
 	int rc;
 	struct err e;
 };
@@ -52,22 +61,64 @@ on_name(void *ctx, const uint8_t name[INDEX_NAME_BYTES]) /* index_name_fn */
 	memcpy(s->gone[s->n_gone++], name, STORE_NAME_BYTES);
 }
 
-/* The row had no file; unless that has changed it is withdrawn. */
+static void
+add_loss(struct sweeping *s, const char *study_uid)
+{
+	size_t i = s->n_losses; /* rows of a study often come in a row */
+	while (i > 0 && !str_eq(s->losses[i - 1].study_uid, study_uid))
+		i--;
+	if (i > 0) {
+		s->losses[i - 1].n++;
+		return;
+	}
+	if (s->n_losses == s->cap_losses) {
+		s->cap_losses = s->cap_losses == 0 ? 16 : 2 * s->cap_losses;
+		s->losses = mem_grow(s->losses, s->cap_losses,
+		    sizeof(s->losses[0]));
+	}
+	struct loss *l = &s->losses[s->n_losses++];
+	l->n = 1;
+	(void)str_copy(l->study_uid, UID_SIZE, study_uid); /* same size */
+}
+
+/* The row of ${name} had no file; unless that has changed it is dropped. */
 static int
-look_again(struct sweeping *s, const uint8_t name[STORE_NAME_BYTES],
+look_again(struct sweeping *s, uint8_t name[STORE_NAME_BYTES], bool *ret_bad,
     struct err *e)
 {
 	char study_uid[UID_SIZE];
 	uint64_t length = 0;
+	*ret_bad = false;
 	if (!store_is_gone(s->c->st, name))
 		return 0;
 	int rc = index_study_of(s->reader, name, study_uid, &length, e);
 	if (rc != 1)
 		return rc;
+	*ret_bad = true;
 	s->bad_rows++;
+	index_drop_object(s->c->ix, name);
 	store_lost(s->c->st, length);
-	cache_damaged(s->c, study_uid, name);
+	add_loss(s, study_uid);
 	return 0;
+}
+
+/* Rows without a file are dropped, together; then what is in their place. */
+static int
+drop_gone(struct sweeping *s, struct err *e)
+{
+	size_t n = 0;
+	int rc = 0;
+	for (size_t i = 0; i < s->n_gone && rc == 0; i++) {
+		bool bad = false;
+		rc = look_again(s, s->gone[i], &bad, e);
+		if (bad)
+			memmove(s->gone[n++], s->gone[i], STORE_NAME_BYTES);
+	}
+	if (n > 0 && rc == 0)
+		rc = index_flush(s->c->ix, e);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = store_remove_damaged(s->c->st, s->gone[i], e);
+	return rc;
 }
 
 static int
@@ -78,8 +129,8 @@ on_part(void *ctx, struct store_file *files, size_t n, struct err *e)
 	s->n_files = n;
 	s->at = s->n_gone = 0;
 	int rc = index_each_name(s->reader, (uint8_t)s->part, on_name, s, e);
-	for (size_t i = 0; i < s->n_gone && rc == 0; i++)
-		rc = look_again(s, s->gone[i], e);
+	if (rc == 0)
+		rc = drop_gone(s, e);
 	if (rc == 0 && atomic_load(&s->job.cancelled))
 		return err_set(e, ERR_CANCELLED, 0, "told to stop");
 	return rc;
@@ -100,6 +151,31 @@ sweeping_work(struct job *j) /* job_fn, worker */
 	index_reader_close(&s->reader);
 }
 
+/* What was lost is fetched again. */
+static void
+tell_losses(struct sweeping *s)
+{
+	struct cache *c = s->c;
+	for (size_t i = 0; i < s->n_losses; i++) {
+		const struct loss *l = &s->losses[i];
+		struct board_study *b = board_study(c->board, l->study_uid);
+		if (b == NULL)
+			continue;
+		b->instances -= b->instances < l->n ? b->instances : l->n;
+		if (b->state != STUDY_READY)
+			continue;
+		b->state = STUDY_INCOMPLETE;
+		b->next_try_utc = 0;
+		(void)str_copy(b->reason, sizeof(b->reason),
+		    "files are missing; they are fetched again");
+	}
+	if (s->n_losses == 0)
+		return;
+	s->n_losses = 0;
+	board_changed(c->board);
+	c->ports.missing(c->ports.ctx);
+}
+
 /* It is over, well or not. */
 static void
 end_sweep(struct sweeping *s)
@@ -115,6 +191,7 @@ end_sweep(struct sweeping *s)
 		log_warn("cache.sweep.broken_off", "error='%s' "
 		    "action=again_at_the_next_start", s->e.msg);
 	c->sweeping = NULL;
+	mem_free(s->losses);
 	mem_free(s->gone);
 	mem_free(s);
 }
@@ -123,6 +200,7 @@ static void
 sweeping_done(struct job *j) /* job_fn, loop */
 {
 	struct sweeping *s = (struct sweeping *)j;
+	tell_losses(s);
 	s->part += s->rc == 0;
 	if (s->rc == 0 && s->part < STORE_PARTS &&
 	    !atomic_load(&j->cancelled) && s->c->wipe == WIPE_NONE)

@@ -370,6 +370,22 @@ store_remove(struct store *s, const uint8_t name[STORE_NAME_BYTES],
 	return unlink_object(s, name, bytes, e);
 }
 
+/* Something else is in the object's place; if it is still there, it goes. */
+static int
+remove_link(struct store *s, const uint8_t name[STORE_NAME_BYTES],
+    struct err *e)
+{
+	struct stat st;
+	struct err why;
+	lock_acquire(&s->commit); /* no name comes into being */
+	int fd = store_open_object(s, name, &st, &why);
+	int rc = fd == -1 && why.sys == ELOOP ?
+	    unlink_object(s, name, 0, e) : 0;
+	lock_release(&s->commit);
+	store_sys_close(&fd);
+	return rc;
+}
+
 int
 store_remove_damaged(struct store *s, const uint8_t name[STORE_NAME_BYTES],
     struct err *e)
@@ -381,7 +397,7 @@ store_remove_damaged(struct store *s, const uint8_t name[STORE_NAME_BYTES],
 	/* held open, so that no other file can have its number */
 	int fd = store_open_object(s, name, &was, &why);
 	if (fd == -1)
-		return store_remove(s, name, e); /* a link, or none */
+		return why.sys == ELOOP ? remove_link(s, name, e) : 0;
 	if (store_unseal(s, name, &it, &m, &why) == 0) {
 		store_unmap(&m);
 		store_sys_close(&fd);

@@ -88,6 +88,40 @@ test_load_row_without_a_file_is_dropped_and_its_study_not_ready(void **state)
 	assert_int_equal(store_held(f->st), 1000);
 }
 
+/* Somebody emptied the folder and left the index: told study by study. */
+static void
+test_load_folder_that_was_emptied_is_fetched_again(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	for (unsigned i = 0; i < 60; i++) {
+		char study[UID_SIZE], sop[UID_SIZE];
+		(void)snprintf(study, sizeof(study), "1.%u", i % 3 + 1);
+		(void)snprintf(sop, sizeof(sop), "1.%u.%u", i % 3 + 1, i);
+		struct store_object o = put_object(f, study, sop, 100);
+		path_of(f, &o, path);
+		if (i % 3 != 2) /* the third study stays */
+			assert_int_equal(unlink(path), 0);
+	}
+	index_put_study(f->ix, "1.1", true, 20, "pacs");
+	index_put_study(f->ix, "1.2", true, 20, "pacs");
+	index_put_study(f->ix, "1.3", true, 20, "pacs");
+	assert_int_equal(index_flush(f->ix, &f->e), 0);
+
+	assert_true(start_only(f));
+	settle(f);
+
+	assert_true(f->missing > 0);
+	assert_int_equal(on_board(f, "1.1")->state, STUDY_INCOMPLETE);
+	assert_int_equal(on_board(f, "1.1")->instances, 0);
+	assert_int_equal(on_board(f, "1.2")->state, STUDY_INCOMPLETE);
+	assert_int_equal(on_board(f, "1.3")->state, STUDY_READY);
+	assert_int_equal(on_board(f, "1.3")->instances, 20);
+	assert_int_equal(rows_of(f, "1.1").n, 0);
+	assert_int_equal(rows_of(f, "1.3").n, 20);
+	assert_int_equal(store_held(f->st), 2000);
+}
+
 /* The start looks at names; a file that is not what it was is found when it
  * is read, by a viewer or the scrub. */
 static void
@@ -239,6 +273,7 @@ main(void)
 	    TEST(
 		test_load_row_without_a_file_is_dropped_and_its_study_not_ready
 		),
+	    TEST(test_load_folder_that_was_emptied_is_fetched_again),
 	    TEST(test_load_file_of_another_length_goes_when_it_is_read),
 	    TEST(test_load_link_in_an_objects_place_is_not_followed),
 	    TEST(test_load_reads_no_object_through),
