@@ -28,7 +28,7 @@ struct sweeping {
 	unsigned part; /* the next one */
 	unsigned removed, foreign;
 	unsigned bad_rows;
-	struct index_reader *reader; /* while a part is looked at */
+	struct index_reader *reader; /* the worker's, closed at the end */
 	/* the part's files, and how far they were compared */
 	struct store_file *files;
 	size_t n_files, at;
@@ -144,11 +144,11 @@ sweeping_work(struct job *j) /* job_fn, worker */
 	/* what was dropped before is not found missing */
 	if (index_flush(s->c->ix, &s->e) != 0)
 		return;
-	s->reader = index_reader_open(s->c->ix, &s->e);
+	if (s->reader == NULL)
+		s->reader = index_reader_open(s->c->ix, &s->e);
 	if (s->reader != NULL)
 		s->rc = store_sweep(s->c->st, (uint8_t)s->part, on_part, s,
 		    &s->removed, &s->foreign, &s->e);
-	index_reader_close(&s->reader);
 }
 
 /* What was lost is fetched again. */
@@ -181,6 +181,7 @@ static void
 end_sweep(struct sweeping *s)
 {
 	struct cache *c = s->c;
+	index_reader_close(&s->reader);
 	store_sweep_end(c->st);
 	stats_add(STAT_SWEPT_FILES, s->removed);
 	stats_add(STAT_SWEPT_ROWS, s->bad_rows);

@@ -1,16 +1,15 @@
 #!/bin/sh
-# Runs alone.
 # Goal of this test (N09, C16):
 # - day after day, each with another list, a viewer that reads what is ready,
 #   people who look and a backup that opens every file, in a cache that has
 #   room for two days: each case is ready, and nothing grows: not memory, not
 #   descriptors, not threads, not the index' log, nothing stays in tmp/.
-# 84-soak.sh [DAYS]: 12; more by `make soak SOAK=1000`.
+# 84-soak.sh [DAYS]: 9; more by `make soak SOAK=1000`.
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 need python3 curl dcmqrscp dcmsend getscu
 [ -d /proc/self/fd ] || skip "no /proc"
-DAYS=${1:-12}
+DAYS=${1:-9}
 phantom
 cp "$T/list.csv" "$T/all.csv"
 NODE_PORT=$(port)
