@@ -71,7 +71,7 @@ agent_open_store(struct agent *a, struct err *e)
 	bool known = is_elsewhere(a) && id[0] != '\0';
 	struct store *s = store_open_known(a->conf->cache_path,
 	    known ? id : NULL, e);
-	if (s == NULL && known && e->code == ERR_INVAL) {
+	if (s == NULL && known && e->sys == ENOENT) {
 		id_path(a, path);
 		log_error("main.cache.missing", "action=none to_begin_a_new_"
 		    "one='remove %s'", path);

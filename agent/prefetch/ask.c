@@ -225,17 +225,17 @@ ask_by_date(struct asking *q, struct archive_link *a, struct attrs *keys,
 	struct {
 		int64_t from, to;
 		bool told;
-	} todo[RANGES_MAX];
+	} range[RANGES_MAX]; /* those whose answer looks cut */
 	unsigned n = 0, asked = 0, before = q->n;
 	bool cut = false;
-	todo[n].from = FIRST_DAY;
-	todo[n].told = q->cut;
-	todo[n++].to = LAST_DAY;
+	range[n].from = FIRST_DAY;
+	range[n].told = q->cut;
+	range[n++].to = LAST_DAY;
 	while (n > 0) {
-		int64_t from = todo[--n].from, to = todo[n].to;
+		int64_t from = range[--n].from, to = range[n].to;
 		int64_t middle = from + (to - from) / 2;
 		if (from == to || asked + n + 2 > RANGES_MAX) {
-			if (todo[n].told)
+			if (range[n].told)
 				return err_set(e, ERR_PEER, 0, "it has more "
 				    "studies of the patient than it tells");
 			cut = true; /* that day alone, or no end of it */
@@ -248,9 +248,9 @@ ask_by_date(struct asking *q, struct archive_link *a, struct attrs *keys,
 			    e) != 0)
 				return -1;
 			if (looks_cut(q)) {
-				todo[n].from = halves[i][0];
-				todo[n].told = q->cut;
-				todo[n++].to = halves[i][1];
+				range[n].from = halves[i][0];
+				range[n].told = q->cut;
+				range[n++].to = halves[i][1];
 			}
 		}
 	}

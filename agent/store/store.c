@@ -94,9 +94,11 @@ is_empty(struct store *s, struct err *e)
 static int
 missing(const struct store *s, const char *want, struct err *e)
 {
-	return err_set(e, ERR_INVAL, 0, "open cache '%s': want the one that "
+	(void)err_set(e, ERR_INVAL, 0, "open cache '%s': want the one that "
 	    "was there (%s), have %s: is its volume mounted?", s->path, want,
-	    s->id[0] != '\0' ? s->id : "none");
+	    s->id[0] != '\0' ? s->id : "none"); /* -1 */
+	e->sys = ENOENT; /* the text says it already */
+	return -1;
 }
 
 /* The folder itself, made when it is missing and none is wanted. */

@@ -27,8 +27,8 @@
 	X(C, STUDIES_HELD, "studies_held", \
 	    "studies held back because the patient does not agree") \
 	X(C, EVICTIONS, "evictions", "studies evicted to make room") \
-	X(C, SWEPT_FILES, "swept_files", "files without a row removed at start") \
-	X(C, SWEPT_ROWS, "swept_rows", "rows without a whole file removed at start") \
+	X(C, SWEPT_FILES, "swept_files", "files without a row that the sweep removed") \
+	X(C, SWEPT_ROWS, "swept_rows", "rows without a file that the sweep dropped") \
 	X(C, ASSOCIATIONS, "associations", "associations accepted by the node") \
 	X(C, ASSOCIATIONS_REFUSED, "associations_refused", \
 	    "associations the node refused") \

@@ -77,8 +77,7 @@ bool index_is_unchecked(const struct index *ix);
  * index has failed, and the next start looks first and makes a new one.
  * ERR_CANCELLED soon after ${stop} is set. */
 int index_check(struct index *ix, const atomic_bool *stop, struct err *e);
-/* Whether the last stop was clean; false for a new file as well. If not,
- * compare with the store: objects without a row, rows without an object. */
+/* Whether the last stop was clean; false for a new file as well. */
 bool index_was_clean(const struct index *ix);
 /* The first error the writer met, if any (${ret} may be NULL): then writes
  * are lost, every index_flush fails, no study turns ready until the next

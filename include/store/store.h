@@ -48,7 +48,8 @@ struct store_object {
  * the index, whose file lies in the same folder. */
 struct store *store_open(const char *path, struct err *e);
 /* The same of the one with this id, and no other: nothing is made in the place
- * of a volume that is not mounted. ${id} NULL or "": as store_open. */
+ * of a volume that is not mounted (ERR_INVAL with sys ENOENT). ${id} NULL or
+ * "": as store_open. */
 struct store *store_open_known(const char *path, const char *id,
     struct err *e);
 /* 32 hex digits, which its marker has had since it was made. */

@@ -513,6 +513,7 @@ test_store_known_one_and_no_other_is_opened(void **state)
 	store_close(&f->s);
 	assert_null(store_open_known(f->dir, "0123", &f->e)); /* another's */
 	assert_int_equal(f->e.code, ERR_INVAL);
+	assert_int_equal(f->e.sys, ENOENT);
 	assert_non_null(strstr(f->e.msg, "mounted"));
 
 	assert_int_equal(rename(f->dir, path), 0);
