@@ -15,11 +15,14 @@ lane_most(const struct fetch *f, unsigned archive)
 	const struct prefetch_config *c = &f->p->c;
 	const struct prefetch_archive *ar = &c->archives[archive];
 	unsigned n = ar->associations;
-	unsigned left = f->ticket.n_lines - atomic_load(&f->ticket.n_here);
+	unsigned here = atomic_load(&f->ticket.n_here);
+	bool by_rest = ar->retrieve == PREFETCH_WADO_RS;
+	/* by WADO-RS the study comes in one answer; else its waits tell */
+	bool in_one = by_rest ? here == 0 :
+	    f->answer_ns[archive] <= LANE_WAIT_NS;
 	if (c->read_through && n > 1)
 		n--;
-	if (ar->retrieve == PREFETCH_WADO_RS || left <= LANE_WORTH ||
-	    f->answer_ns[archive] <= LANE_WAIT_NS)
+	if (in_one || f->ticket.n_lines - here <= LANE_WORTH)
 		return 1;
 	return n < LANES_MAX ? n : LANES_MAX;
 }

@@ -153,6 +153,11 @@ unsigned classes_round(const char *const *known, unsigned n,
 /* transfer.c [worker]: ask the archive whose turn it is to send what of the
  * ticket it lists and is not here. 0 = it says it is through (whatever came),
  * -1 = error that ends this try. */
+enum transfer_grain { /* the coarsest that is asked for */
+	GRAIN_STUDY,
+	GRAIN_SERIES, /* by WADO-RS alone: a C-GET lists instances */
+	GRAIN_INSTANCE
+};
 struct transfer {
 	const struct prefetch_archive *ar;
 	const char *ae_title; /* ours */
@@ -164,27 +169,32 @@ struct transfer {
 	unsigned lane; /* 0 = the fetch's own; others are told by lane.c */
 	unsigned lanes; /* that may share the turn, itself included: with one,
 	                 * the whole study is asked for at once */
+	enum transfer_grain grain;
 	struct fetch *f; /* who may open them; NULL: nobody */
 	/* how long it waits for the archive, see lane_judge */
 	int64_t waited_ns;
-	unsigned n_came; /* objects */
-	bool by_part; /* the study as a whole is not asked for */
+	unsigned n_came; /* objects, or by WADO-RS answers: what it waits for */
 	bool any_class; /* what was guessed of their classes was wrong */
 	uint16_t status; /* its last final one */
 	char said[120]; /* its last word, when that was not success */
 };
 int transfer_get(struct transfer *t, struct err *e);
 int transfer_move(struct transfer *t, struct err *e);
-int transfer_rest(struct transfer *t, struct err *e); /* rest_get.c */
+int transfer_rest(struct transfer *t, struct err *e);
+/* One connection's GETs (rest_get.c). */
+int transfer_rest_once(struct transfer *t, struct err *e);
 /* -1 when there is no sense in going on: it was told to stop, the archive
  * sends what is another patient's or what nobody asked for, there is no room,
  * or nothing comes. */
 int transfer_may_go_on(struct transfer *t, struct err *e);
 /* One association's share of the same, until nothing is left to take. */
 int transfer_share(struct transfer *t, struct err *e);
+/* A lane ends after its chunk when others wait for its place. */
+bool transfer_makes_place(const struct transfer *t);
 /* The next request for what is missing: the whole study when nothing is
- * here yet and nobody shares it, else instances of one series, a chunk, which
- * is taken. 1 = ${keys} filled, 0 = nothing is left to take. */
+ * here yet and nobody shares it; by WADO-RS a series of which nothing is; else
+ * instances of one series, a chunk. They are taken. 1 = ${keys} filled, 0 =
+ * nothing is left to take. */
 int transfer_next(struct transfer *t, struct attrs *keys);
 
 /* ask.c: a case's question. */
@@ -311,8 +321,8 @@ int inventory_count(struct fetch *f, struct err *e);
 /* lane.c */
 /* [worker] ${t} has waited for some objects: open lanes, if that helps. */
 void lane_judge(struct transfer *t);
-/* [any] How many associations may share the turn of ${archive}: 1 unless it
- * takes its time to answer, and a study is worth it. */
+/* [any] How many associations may share the turn of ${archive}: 1 unless each
+ * object may wait for it, and what is missing is worth it. */
 unsigned lane_most(const struct fetch *f, unsigned archive);
 /* [worker] A place at ${archive}, soon: false when there is none, or told to
  * stop. The first archive's is there. And give it back. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Retrieving what is missing by WADO-RS (PS3.18 10.4): the study at once when
  * nothing of it is here, else series that are missing as a whole, and single
- * instances.
+ * instances, from a far archive by several connections.
  *
  * DESIGN  Each part of the answer is a DICOM file. Its group 0002 tells the
  * class, the instance and the syntax, what follows is the data set as the
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/str.h"
@@ -26,6 +27,7 @@ struct part {
 	struct multipart m;
 	struct buf head; /* of the file, until its group 0002 is whole */
 	size_t head_n; /* bytes of it; 0 = not known yet */
+	int64_t asked_ns; /* uptime */
 	bool taken; /* ${v} has begun */
 	struct arrival v;
 	struct part10 file;
@@ -95,7 +97,6 @@ on_part(void *ctx, enum multipart_what what, const void *data, size_t n,
 		    "WADO-RS: a part is no DICOM file");
 	a->taken = false;
 	(void)intake_end(&a->v); /* the list of what is here tells */
-	a->t->n_came++;
 	return transfer_may_go_on(a->t, e);
 }
 
@@ -103,6 +104,7 @@ static int
 on_head(void *ctx, const char *content_type, struct err *e)
 { /* http_sink.head */
 	struct part *a = ctx;
+	a->t->waited_ns += clock_uptime_ns() - a->asked_ns;
 	/* one file alone would not say whether it is whole */
 	return multipart_begin(&a->m, content_type, on_part, a, e);
 }
@@ -121,6 +123,7 @@ get(struct part *a, struct http_link *l, const char *url, struct err *e)
 	struct http_sink sink = {.ctx = a, .head = on_head, .body = on_body};
 	struct transfer *t = a->t;
 	int status = 0;
+	a->asked_ns = clock_uptime_ns();
 	int rc = http_get(l, url, ACCEPT, &sink, &status, e);
 	bool came = rc == 0 && status >= 200 && status <= 299;
 	if (came && !multipart_is_over(&a->m))
@@ -129,27 +132,15 @@ get(struct part *a, struct http_link *l, const char *url, struct err *e)
 	if (a->taken) /* it will not be whole */
 		intake_drop(&a->v);
 	a->taken = false;
+	if (came) {
+		t->n_came++;
+		lane_judge(t);
+	}
 	if (rc != 0 || came)
 		return rc;
 	(void)rest_refused("WADO-RS", status, &t->status, e); /* -1 */
 	(void)str_copy(t->said, sizeof(t->said), e->msg); /* a cut is fine */
 	return status == 404 || status == 410 ? 1 : -1;
-}
-
-/* Whether ${keys} name all instances of their series. */
-static bool
-is_whole_series(struct transfer *t, const struct attrs *keys)
-{
-	const char *series = attrs_value(keys, TAG_SERIES_UID);
-	bool whole = true;
-	lock_acquire(&t->in->tickets.lock);
-	for (unsigned i = 0; i < t->ticket->n_lines && whole; i++) {
-		const struct ticket_line *l = &t->ticket->lines[i];
-		whole = !str_eq(l->series_uid, series) ||
-		    (!l->here && l->taken == t->lane + 1);
-	}
-	lock_release(&t->in->tickets.lock);
-	return whole;
 }
 
 /* The instances of ${uids}, joined by '\', one by one: what one cannot give is
@@ -187,12 +178,13 @@ retrieve(struct part *a, struct http_link *l, const struct attrs *keys,
 	if (k < 0 || (size_t)k >= sizeof(base))
 		return err_set(e, ERR_INVAL, 0, "dicomweb: the address is "
 		    "too long");
-	if (series[0] != '\0' && !is_whole_series(a->t, keys))
-		return get_each(a, l, base, attrs_value(keys,
-		    TAG_SOP_INSTANCE), e);
+	const char *uids = attrs_value(keys, TAG_SOP_INSTANCE);
+	if (uids[0] != '\0')
+		return get_each(a, l, base, uids, e);
 	int rc = get(a, l, base, e);
-	if (rc == 1 && series[0] == '\0') { /* perhaps it knows its series */
-		a->t->by_part = true;
+	if (rc == 1) { /* perhaps it knows its parts */
+		a->t->grain = series[0] == '\0' ? GRAIN_SERIES :
+		    GRAIN_INSTANCE;
 		ticket_give_back(&a->t->in->tickets, a->t->ticket,
 		    (uint8_t)(a->t->lane + 1));
 	}
@@ -200,14 +192,15 @@ retrieve(struct part *a, struct http_link *l, const struct attrs *keys,
 }
 
 int
-transfer_rest(struct transfer *t, struct err *e)
+transfer_rest_once(struct transfer *t, struct err *e)
 {
 	struct part a = {.t = t};
 	struct http_link *l = rest_open(t->stop);
 	struct attrs keys;
 	int rc = 0;
 	buf_init(&a.head, PART10_FIRST + PART10_META_MAX);
-	while (rc == 0 && transfer_next(t, &keys) == 1) {
+	while (rc == 0 && !transfer_makes_place(t) &&
+	    transfer_next(t, &keys) == 1) {
 		rc = retrieve(&a, l, &keys, e);
 		attrs_done(&keys);
 		if (rc == 0)
@@ -215,8 +208,5 @@ transfer_rest(struct transfer *t, struct err *e)
 	}
 	buf_done(&a.head);
 	http_link_free(&l);
-	if (rc != 0) /* others may ask for it */
-		ticket_give_back(&t->in->tickets, t->ticket,
-		    (uint8_t)(t->lane + 1));
 	return rc;
 }

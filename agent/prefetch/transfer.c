@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Retrieving what is missing, by C-GET or by C-MOVE to our own node. */
+/* Retrieving what is missing, by C-GET, by C-MOVE to our own node, or by
+ * WADO-RS (rest_get.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -62,8 +63,8 @@ static bool
 take_whole(struct transfer *t)
 {
 	struct ticket *k = t->ticket;
-	bool whole = t->lane == 0 && t->lanes <= 1 && !t->by_part &&
-	    k->n_lines > 0;
+	bool whole = t->lane == 0 && t->lanes <= 1 &&
+	    t->grain == GRAIN_STUDY && k->n_lines > 0;
 	for (unsigned i = 0; i < k->n_lines && whole; i++)
 		whole = ticket_is_free(k, &k->lines[i]);
 	for (unsigned i = 0; i < k->n_lines && whole; i++)
@@ -71,27 +72,54 @@ take_whole(struct transfer *t)
 	return whole;
 }
 
+/* By WADO-RS: all of the series whose turn it is, when nothing of it is here
+ * or taken; else NULL. [tickets lock held] */
+static const char *
+take_series(struct transfer *t)
+{
+	struct ticket *k = t->ticket;
+	const char *series = NULL;
+	bool whole = t->ar->retrieve == PREFETCH_WADO_RS &&
+	    t->grain <= GRAIN_SERIES;
+	for (unsigned i = 0; i < k->n_lines && series == NULL && whole; i++)
+		if (ticket_is_free(k, &k->lines[i]))
+			series = k->lines[i].series_uid;
+	if (series == NULL)
+		return NULL;
+	for (unsigned i = 0; i < k->n_lines && whole; i++)
+		whole = ticket_is_free(k, &k->lines[i]) ||
+		    !str_eq(k->lines[i].series_uid, series);
+	for (unsigned i = 0; i < k->n_lines && whole; i++)
+		if (str_eq(k->lines[i].series_uid, series))
+			k->lines[i].taken = (uint8_t)(t->lane + 1);
+	return whole ? series : NULL;
+}
+
 int
 transfer_next(struct transfer *t, struct attrs *keys)
 {
 	struct buf uids;
-	const char *series = "";
+	const char *series = NULL;
 	buf_init(&uids, (UID_SIZE + 1) * ARCHIVE_UIDS_MAX);
 	attrs_init(keys);
 	attrs_put(keys, TAG_STUDY_UID, t->ticket->study_uid);
 	lock_acquire(&t->in->tickets.lock);
-	bool whole = take_whole(t);
-	unsigned n = whole ? 0 : take_chunk(t, &uids, &series);
-	if (n > 0) {
-		attrs_put(keys, TAG_LEVEL, "IMAGE");
-		attrs_put(keys, TAG_SERIES_UID, series);
+	const char *level = NULL;
+	if (take_whole(t)) {
+		level = "STUDY";
+	} else if ((series = take_series(t)) != NULL) {
+		level = "SERIES";
+	} else if (take_chunk(t, &uids, &series) > 0) {
+		level = "IMAGE";
 		attrs_put(keys, TAG_SOP_INSTANCE, buf_str(&uids));
 	}
 	lock_release(&t->in->tickets.lock);
-	if (whole)
-		attrs_put(keys, TAG_LEVEL, "STUDY");
+	if (level != NULL)
+		attrs_put(keys, TAG_LEVEL, level);
+	if (level != NULL && series != NULL)
+		attrs_put(keys, TAG_SERIES_UID, series);
 	buf_done(&uids);
-	if (whole || n > 0)
+	if (level != NULL)
 		return 1;
 	attrs_done(keys);
 	return 0;
@@ -239,9 +267,8 @@ serve(struct transfer *t, struct assoc *a, uint16_t message_id,
 	}
 }
 
-/* A lane ends after its chunk when others wait for its place. */
-static bool
-makes_place(const struct transfer *t)
+bool
+transfer_makes_place(const struct transfer *t)
 {
 	return t->lane > 0 && t->f != NULL &&
 	    atomic_load(&t->f->makes_place);
@@ -253,7 +280,7 @@ retrieve_on(struct transfer *t, struct assoc *a, uint8_t context,
     struct dimse *rq, struct err *e)
 {
 	struct attrs keys;
-	while (!makes_place(t) && transfer_next(t, &keys) == 1) {
+	while (!transfer_makes_place(t) && transfer_next(t, &keys) == 1) {
 		rq->message_id++;
 		int rc = ask(a, context, rq, &keys, e);
 		attrs_done(&keys);
@@ -412,12 +439,23 @@ transfer_move(struct transfer *t, struct err *e)
 }
 
 int
+transfer_rest(struct transfer *t, struct err *e)
+{
+	int rc = 1;
+	while (rc > 0)
+		rc = join_lanes(t, transfer_rest_once(t, e));
+	return rc;
+}
+
+int
 transfer_share(struct transfer *t, struct err *e)
 {
 	struct tickets *all = &t->in->tickets;
 	if (ticket_count_free(all, t->ticket) == 0)
 		return 0; /* it came too late */
-	int rc = t->ticket->by_move ? move_once(t, e) : get_round(t, 0, e);
+	int rc = t->ar->retrieve == PREFETCH_WADO_RS ?
+	    transfer_rest_once(t, e) : t->ticket->by_move ? move_once(t, e) :
+	    get_round(t, 0, e);
 	if (rc < 0)
 		ticket_give_back(all, t->ticket, (uint8_t)(t->lane + 1));
 	return rc < 0 ? -1 : 0;

@@ -4,6 +4,7 @@
 #   by QIDO-RS and WADO-RS: the same objects, byte for byte, as by C-GET;
 # - so do all real files that Orthanc takes, in every syntax;
 # - cut in the middle ten times, it is made whole, and nothing comes twice;
+# - a server that sends series alone, or instances alone, is asked for those;
 # - a server that lies about its answers is told of, and nothing is kept.
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
@@ -100,7 +101,8 @@ stop "$OR_PID"
 
 # --- it lies
 for how in html error cut-json other-array endless-header no-boundary \
-	wrong-boundary no-dicom no-end one-file busy only-series; do
+	wrong-boundary no-dicom no-end one-file busy only-series \
+	only-instances; do
 	PX=$(port)
 	python3 tests/e2e/badweb.py "$PX" "$how" "$T/hospital/dicom" \
 		>"$T/bad.out" 2>"$T/bad.log" &
@@ -115,14 +117,14 @@ END
 	echo "dicomweb = http://127.0.0.1:$PX/dicom-web" >>"$T/agent.conf"
 	: >"$T/agent.log"
 	start_agent
-	if [ "$how" = only-series ]; then # a study is fetched by its series
+	case $how in only-*) # a study is fetched by its parts
 		until_ok 30 all_are ready || fail "$how: $(not_ready)"
 		stop "$AGENT_PID"
 		held "$how"
 		diff "$T/held-quiet.txt" "$T/held-$how.txt" >"$T/diff.log" ||
 			fail "$how: other objects"
-		continue
-	fi
+		continue ;;
+	esac
 	said() {
 		api cases | json "'; '.join(c['reason'] for c in d) + '; ' +
 			'; '.join(s['reason'] for c in d for s in c['studies'])" \

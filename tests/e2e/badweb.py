@@ -112,6 +112,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         if how == "only-series" and len(path.split("/")) == 2:
             return self.answer("text/plain", b"no studies here", 404)
+        if how == "only-instances" and len(path.split("/")) <= 4:
+            return self.answer("text/plain", b"nothing so large", 404)
         if how == "no-boundary":
             return self.answer("multipart/related", b"x")
         body = b""

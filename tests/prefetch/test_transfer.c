@@ -22,6 +22,7 @@ struct fixture {
 	struct intake in;
 	struct ticket k;
 	struct ticket_line lines[LINES];
+	struct prefetch_archive archive;
 	struct transfer t;
 	unsigned asked[LINES]; /* how often */
 };
@@ -44,7 +45,8 @@ setup(void **state)
 	f->k.n_lines = LINES;
 	ticket_sort(&f->k);
 	ticket_begin_turn(&f->in.tickets, &f->k, &turn);
-	f->t = (struct transfer){.in = &f->in, .ticket = &f->k, .lanes = 1};
+	f->t = (struct transfer){.in = &f->in, .ticket = &f->k, .lanes = 1,
+	    .ar = &f->archive};
 	*state = f;
 	return 0;
 }
@@ -129,6 +131,28 @@ test_transfer_of_missing_ones_names_each_once_in_lists(void **state)
 }
 
 static void
+test_transfer_by_wado_rs_names_series_that_are_wholly_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct attrs keys;
+	f->archive.retrieve = PREFETCH_WADO_RS;
+	(void)ticket_mark(&f->in.tickets, &f->k, f->lines[0].uid);
+
+	for (unsigned i = 1; i < SERIES; i++) {
+		const char *uid = f->lines[i].series_uid;
+		unsigned left = ticket_count_free(&f->in.tickets, &f->k);
+		assert_int_equal(transfer_next(&f->t, &keys), 1);
+		assert_string_equal(attrs_value(&keys, TAG_LEVEL), "SERIES");
+		assert_string_equal(attrs_value(&keys, TAG_SERIES_UID), uid);
+		attrs_done(&keys);
+		assert_int_equal(ticket_count_free(&f->in.tickets, &f->k),
+		    left - LINES / SERIES);
+	}
+	assert_int_equal(next(f), LINES / SERIES - 1); /* of its series */
+	assert_int_equal(next(f), 0);
+}
+
+static void
 test_transfer_lanes_share_all_and_end_with_small_chunks(void **state)
 {
 	struct fixture *f = *state;
@@ -210,6 +234,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_transfer_study_that_is_not_here_is_asked_as_a_whole),
 	    TEST(test_transfer_of_missing_ones_names_each_once_in_lists),
+	    TEST(test_transfer_by_wado_rs_names_series_that_are_wholly_missing),
 	    TEST(test_transfer_lanes_share_all_and_end_with_small_chunks),
 	    TEST(test_transfer_what_a_lane_gives_back_is_asked_again),
 	    TEST(test_transfer_asks_an_archive_for_what_it_lists_only),
