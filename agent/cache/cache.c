@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cache/cache_priv.h"
+#include "model/evict.h"
 
 #define RETENTION_EVERY_MS (INT64_C(3600) * 1000)
 #define SCRUB_EVERY_MS 10000 /* is there time for it? */
@@ -63,6 +64,7 @@ struct news {
 	struct cache *c;
 	char study_uid[UID_SIZE];
 	uint8_t name[STORE_NAME_BYTES];
+	unsigned lost; /* index_lost before its row was dropped */
 	bool late; /* the cache has been given back meanwhile */
 };
 
@@ -141,7 +143,7 @@ withdrawal_work(struct job *j) /* job_fn, worker */
 {
 	struct news *w = (struct news *)j;
 	struct err e;
-	if (index_flush(w->c->ix, &e) != 0 ||
+	if (index_confirm(w->c->ix, w->lost, &e) != 0 ||
 	    store_remove_damaged(w->c->st, w->name, &e) != 0)
 		log_error("cache.remove.failed", "error='%s'", e.msg);
 }
@@ -168,6 +170,7 @@ on_damaged(void *ctx) /* loop_fn */
 		mem_free(w);
 		return;
 	}
+	w->lost = index_lost(c->ix);
 	index_drop_object(c->ix, w->name);
 	struct board_study *s = board_study(c->board, w->study_uid);
 	if (s != NULL && s->state == STUDY_READY) {
@@ -176,8 +179,8 @@ on_damaged(void *ctx) /* loop_fn */
 		(void)str_copy(s->reason, sizeof(s->reason),
 		    "an object was damaged; it is fetched again");
 	}
-	if (s != NULL && s->instances > 0)
-		s->instances--;
+	if (s != NULL)
+		board_study_lose(s, 1);
 	board_changed(c->board);
 	w->job = (struct job){.work = withdrawal_work,
 	    .done = withdrawal_done};
@@ -227,8 +230,8 @@ cache_evict(struct cache *c, const char *study_uid, char *text, size_t size)
 		no = "a coming case needs it";
 	else if (s->kept)
 		no = "it is pinned";
-	else if (s->state == STUDY_FETCHING)
-		no = "it is being fetched";
+	else if (s->state == STUDY_FETCHING || s->checking)
+		no = "it is being fetched or compared with the archive";
 	else if (cache_in_use(c, study_uid))
 		no = "a viewer is reading it";
 	if (no != NULL) {
@@ -255,8 +258,8 @@ cache_expire(struct cache *c)
 		return;
 	for (unsigned i = board_n_studies(c->board); i-- > 0;) {
 		struct board_study *s = board_study_at(c->board, i);
-		if (s->bytes > 0 && s->n_cases == 0 && !s->kept &&
-		    s->state != STUDY_FETCHING && s->last_used_utc > 0 &&
+		if (evict_is_loose(s) && s->n_cases == 0 &&
+		    s->last_used_utc > 0 &&
 		    now - s->last_used_utc > c->conf.retention_s &&
 		    (now - s->last_used_utc) / AGE_DOUBTED <=
 		        c->conf.retention_s &&

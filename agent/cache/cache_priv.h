@@ -24,7 +24,8 @@ struct eviction {
 	enum study_state state;
 	struct eviction *next, **at; /* of those under way, owned by the loop */
 	struct err e;
-	bool gone; /* rows and files; false also when it never ran */
+	bool gone; /* its rows, durably; false also when it never ran */
+	unsigned left; /* files that could not be removed */
 };
 
 enum wipe { WIPE_NONE, WIPE_NOW, WIPE_DONE, WIPE_FAILED };

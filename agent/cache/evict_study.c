@@ -43,12 +43,13 @@ eviction_work(struct job *j) /* job_fn, worker */
 	    index_select(r, &sel, on_object, &s, &v->e);
 	index_reader_close(&r);
 	if (rc == 0) {
+		unsigned lost = index_lost(c->ix);
 		index_drop_study(c->ix, v->study_uid);
-		rc = index_flush(c->ix, &v->e);
+		rc = index_confirm(c->ix, lost, &v->e);
 	}
-	for (size_t i = 0; i < s.n && rc == 0; i++)
-		rc = store_remove(c->st, s.name[i], &v->e);
 	v->gone = rc == 0;
+	for (size_t i = 0; i < s.n && v->gone; i++)
+		v->left += store_remove(c->st, s.name[i], &v->e) != 0;
 	mem_free(s.name);
 }
 
@@ -64,8 +65,12 @@ eviction_done(struct job *j) /* job_fn, loop */
 	c->leaving_files -= v->instances;
 	struct board_study *s = board_study(c->board, v->study_uid);
 	bool again = v->gone && s != NULL && s->n_cases > 0;
-	if (!v->gone) {
+	if (!v->gone || v->left > 0)
 		c->trim_after_ns = clock_uptime_ns() + TRIM_REST_NS;
+	if (v->left > 0)
+		log_warn("cache.evict.files_left", "files=%u error='%s' "
+		    "action=swept_at_the_next_start", v->left, v->e.msg);
+	if (!v->gone) {
 		log_warn("cache.evict.failed", "error='%s' action=kept_it",
 		    v->e.msg);
 		s = board_add_study(c->board, v->study_uid);

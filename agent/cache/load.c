@@ -54,12 +54,14 @@ readmit_all(struct cache *c, struct err *e)
 {
 	struct readmission r = {.c = c};
 	unsigned removed = 0, foreign = 0;
+	unsigned lost = index_lost(c->ix);
 	log_info("cache.index.empty", "action=files_are_taken_in");
 	for (unsigned i = 0; i < STORE_PARTS; i++)
 		if (store_sweep(c->st, (uint8_t)i, on_part, &r, &removed,
 		    &foreign, e) != 0)
 			return -1;
-	if (index_flush(c->ix, e) != 0)
+	/* else the sweep would take files for strangers */
+	if (index_confirm(c->ix, lost, e) != 0)
 		return -1;
 	stats_add(STAT_SWEPT_FILES, removed);
 	if (r.unread > 0)

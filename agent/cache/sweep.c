@@ -108,6 +108,7 @@ drop_gone(struct sweeping *s, struct err *e)
 {
 	size_t n = 0;
 	int rc = 0;
+	unsigned lost = index_lost(s->c->ix);
 	for (size_t i = 0; i < s->n_gone && rc == 0; i++) {
 		bool bad = false;
 		rc = look_again(s, s->gone[i], &bad, e);
@@ -115,7 +116,7 @@ drop_gone(struct sweeping *s, struct err *e)
 			memmove(s->gone[n++], s->gone[i], STORE_NAME_BYTES);
 	}
 	if (n > 0 && rc == 0)
-		rc = index_flush(s->c->ix, e);
+		rc = index_confirm(s->c->ix, lost, e);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = store_remove_damaged(s->c->st, s->gone[i], e);
 	return rc;
@@ -161,7 +162,7 @@ tell_losses(struct sweeping *s)
 		struct board_study *b = board_study(c->board, l->study_uid);
 		if (b == NULL)
 			continue;
-		b->instances -= b->instances < l->n ? b->instances : l->n;
+		board_study_lose(b, l->n);
 		if (b->state != STUDY_READY)
 			continue;
 		b->state = STUDY_INCOMPLETE;

@@ -11,6 +11,7 @@
 struct wiping {
 	struct job job; /* first */
 	struct cache *c;
+	unsigned lost; /* index_lost before */
 	unsigned removed;
 	struct err e;
 	bool gone; /* all of it; false also when it never ran */
@@ -22,7 +23,7 @@ static void
 wiping_work(struct job *j) /* job_fn, worker */
 {
 	struct wiping *w = (struct wiping *)j;
-	w->gone = index_flush(w->c->ix, &w->e) == 0 &&
+	w->gone = index_confirm(w->c->ix, w->lost, &w->e) == 0 &&
 	    store_wipe(w->c->st, &w->removed, &w->e) == 0 &&
 	    index_wipe(w->c->ix, &w->e) == 0;
 }
@@ -74,6 +75,7 @@ begin(struct cache *c)
 	struct wiping *w = mem_new(struct wiping);
 	w->job = (struct job){.work = wiping_work, .done = wiping_done};
 	w->c = c;
+	w->lost = index_lost(c->ix);
 	c->wipe = WIPE_NOW;
 	clear_board(c);
 	board_settle(c->board, clock_utc_s(), c->conf.horizon_s);

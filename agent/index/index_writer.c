@@ -209,6 +209,15 @@ index_flush(struct index *ix, struct err *e)
 	return index_has_failed(ix, e) ? -1 : 0;
 }
 
+int
+index_confirm(struct index *ix, unsigned lost, struct err *e)
+{
+	if (index_flush(ix, e) != 0)
+		return -1;
+	return index_lost(ix) == lost ? 0 :
+	    err_set(e, ERR_FULL, 0, "the index could not write");
+}
+
 /* Whether the commit must be on the disk before anybody hears of it: a study
  * is ready, or is not, or something is gone and its file goes next. */
 static bool

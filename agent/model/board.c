@@ -216,6 +216,18 @@ board_add_study(struct board *b, const char *uid)
 }
 
 void
+board_study_lose(struct board_study *s, unsigned n)
+{
+	if (n >= s->instances) {
+		s->instances = 0;
+		s->bytes = 0;
+		return;
+	}
+	s->bytes -= s->bytes / s->instances * n;
+	s->instances -= n;
+}
+
+void
 board_drop_study(struct board *b, const char *uid)
 {
 	unsigned at = 0;

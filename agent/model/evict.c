@@ -6,9 +6,8 @@
 #include "base/mem.h"
 #include "model/evict.h"
 
-/* What may go at all: it frees bytes, and nobody holds on to it. */
-static bool
-is_loose(const struct board_study *s)
+bool
+evict_is_loose(const struct board_study *s)
 {
 	return s->bytes > 0 && !s->kept && !s->checking &&
 	    s->state != STUDY_FETCHING;
@@ -27,7 +26,7 @@ gives_way(const struct evict_ask *ask, const struct board_study *s)
 static bool
 may_go(const struct evict_ask *ask, const struct board_study *s)
 {
-	if (!is_loose(s) || (s->n_cases > 0 && !gives_way(ask, s)))
+	if (!evict_is_loose(s) || (s->n_cases > 0 && !gives_way(ask, s)))
 		return false;
 	return ask->in_use == NULL || !ask->in_use(ask->ctx, s->uid);
 }

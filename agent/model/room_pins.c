@@ -23,6 +23,7 @@ struct pins {
 	uint64_t guess; /* bytes of an object of which nothing is known */
 	bool *counted; /* by slot; owned */
 	bool changed;
+	bool guessed; /* of this case: what is too much is a guess */
 };
 
 static uint64_t
@@ -125,7 +126,7 @@ set_no_room(struct pins *p, struct board_study *s, bool no_room,
 }
 
 /* Count ${s} unless it was; the bytes by which it is too much, 0 = it fits.
- * A guess may turn out wrong: it takes what is left. */
+ * A guess may turn out wrong, and says so: it takes what is left. */
 static uint64_t
 count(struct pins *p, struct board_study *s)
 {
@@ -137,6 +138,7 @@ count(struct pins *p, struct board_study *s)
 	uint64_t sum = plus(p->used, need);
 	uint64_t over = sum > p->budget ? sum - p->budget : 0;
 	bool out = over > 0 && (sure || p->used >= p->budget);
+	p->guessed |= over > 0 && !sure;
 	set_no_room(p, s, out, need);
 	if (!out)
 		p->used = over > 0 ? p->budget : sum;
@@ -158,6 +160,7 @@ count_case(struct pins *p, struct board_case *c)
 	char more[24], text[BOARD_REASON_SIZE] = "";
 	uint64_t over = 0;
 	bool missing = false;
+	p->guessed = false;
 	for (unsigned i = 0; i < c->n_wants; i++) {
 		struct board_study *s = c->wants[i].kind != WANT_YES ? NULL :
 		    board_study(p->b, c->wants[i].study_uid);
@@ -167,8 +170,9 @@ count_case(struct pins *p, struct board_case *c)
 		missing |= s->no_room;
 	}
 	if (over > 0)
-		(void)snprintf(text, sizeof(text), "does not fit: %s more "
+		(void)snprintf(text, sizeof(text), "does not fit%s: %s more "
 		    "than the %s holds; the case furthest away gives way",
+		    p->guessed ? ", to judge by the number of images" : "",
 		    str_bytes(more, sizeof(more), over), p->disk ? "disk" :
 		    "cache");
 	else if (missing)

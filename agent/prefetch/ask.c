@@ -100,6 +100,14 @@ candidate_find(struct asking *q, const char *uid)
 	return NULL;
 }
 
+static unsigned
+count_of(const struct attrs *as)
+{
+	int64_t n = 0;
+	return str_to_i64(attrs_value(as, TAG_STUDY_INSTANCES), 0,
+	    ARCHIVE_INSTANCES_MAX, &n) ? (unsigned)n : 0;
+}
+
 /* Another archive has the study too. Where it says that the patient is
  * another, nothing is taken from it. */
 static void
@@ -146,6 +154,7 @@ on_study(void *ctx, const struct attrs *as, struct err *e)
 	copy_value(c->codes, sizeof(c->codes), as, TAG_PROCEDURE_CODES);
 	(void)str_copy(c->f.patient_id, sizeof(c->f.patient_id), theirs.id);
 	(void)str_copy(c->f.issuer, sizeof(c->f.issuer), theirs.issuer);
+	c->f.listed = count_of(as);
 	c->agreement = patient_agree(&q->ask->file.patient, &theirs,
 	    c->agreed, sizeof(c->agreed));
 	return 0;

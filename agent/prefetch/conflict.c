@@ -47,8 +47,9 @@ conflict_met(struct intake *in, struct ticket *k, const char *series_uid,
 	uint8_t name[STORE_NAME_BYTES];
 	struct err e;
 	store_name(name, k->study_uid, series_uid, instance_uid);
+	unsigned lost = index_lost(in->ix);
 	index_drop_object(in->ix, name);
-	if (index_flush(in->ix, &e) != 0 ||
+	if (index_confirm(in->ix, lost, &e) != 0 ||
 	    store_remove(in->st, name, &e) != 0)
 		log_error("prefetch.conflict.stays", "error='%s' "
 		    "action=refused_again", e.msg);

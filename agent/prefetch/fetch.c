@@ -68,17 +68,14 @@ static int
 declare_ready(struct fetch *f, struct err *e)
 {
 	struct prefetch *p = f->p;
-	if (index_flush(p->ix, e) != 0 || store_sync(p->st, e) != 0)
+	if (index_confirm(p->ix, f->lost, e) != 0 ||
+	    store_sync(p->st, e) != 0)
 		return -1;
-	if (index_lost(p->ix) != f->lost)
-		return err_set(e, ERR_FULL, 0, "the index could not write");
 	index_put_study(p->ix, f->study_uid, true,
 	    atomic_load(&f->expected),
 	    p->c.archives[f->archive].name);
-	if (index_flush(p->ix, e) != 0)
+	if (index_confirm(p->ix, f->lost, e) != 0)
 		return -1;
-	if (index_lost(p->ix) != f->lost)
-		return err_set(e, ERR_FULL, 0, "the index could not write");
 	return read_told(f, e);
 }
 

@@ -144,7 +144,7 @@ health_failed(struct prefetch *p, unsigned i, const struct err *e)
 }
 
 bool
-health_is_open(const struct prefetch *p, unsigned i)
+health_is_down(const struct prefetch *p, unsigned i)
 {
 	return !breaker_may_work(&p->breakers[i]);
 }

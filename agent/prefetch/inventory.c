@@ -323,9 +323,10 @@ static int
 withdraw(struct held *h, struct err *e)
 {
 	struct prefetch *p = h->f->p;
+	unsigned lost = index_lost(p->ix);
 	for (unsigned i = 0; i < h->n_gone; i++)
 		index_drop_object(p->ix, h->gone[i]);
-	if (h->n_gone > 0 && index_flush(p->ix, e) != 0)
+	if (h->n_gone > 0 && index_confirm(p->ix, lost, e) != 0)
 		return -1;
 	for (unsigned i = 0; i < h->n_gone; i++)
 		if (store_remove(p->st, h->gone[i], e) != 0)

@@ -105,6 +105,7 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
 		if (s == NULL)
 			s = board_add_study(p->board, f->uid);
 		s->archives = who_lists(k, f, s->archives);
+		s->listed = f->listed;
 		(void)str_copy(s->patient_id, sizeof(s->patient_id),
 		    f->patient_id);
 		(void)str_copy(s->issuer, sizeof(s->issuer), f->issuer);
@@ -203,7 +204,6 @@ outcome_ask(struct job *j) /* job_fn, loop */
 {
 	struct ask *k = (struct ask *)j;
 	struct prefetch *p = k->p;
-	p->n_asks--;
 	for (unsigned i = 0; i < p->c.n_archives; i++) {
 		if (k->skip[i])
 			continue;
@@ -373,7 +373,7 @@ take_health(struct prefetch *p, const struct fetch *f)
 	/* its list may be older than the fault that opened the breaker */
 	for (unsigned i = 0; i < p->c.n_archives; i++)
 		if ((f->answered >> i & 1) != 0 &&
-		    (f->end == FETCH_READY || !health_is_open(p, i)))
+		    (f->end == FETCH_READY || !health_is_down(p, i)))
 			health_answered(p, i);
 	if ((f->silent >> f->archive & 1) == 0 || cut)
 		return;

@@ -51,7 +51,7 @@ static unsigned
 first_up(const struct prefetch *p)
 {
 	unsigned i = 0;
-	while (i < p->c.n_archives && health_is_open(p, i))
+	while (i < p->c.n_archives && health_is_down(p, i))
 		i++;
 	return i;
 }
@@ -68,9 +68,8 @@ begin_ask(struct prefetch *p, const struct board_case *bc)
 	k->epoch = c->epoch;
 	assoc_stop_init(&k->stop);
 	c->asked = ASKED_NOW;
-	p->n_asks++;
 	for (unsigned i = 0; i < p->c.n_archives; i++) {
-		k->skip[i] = health_is_open(p, i);
+		k->skip[i] = health_is_down(p, i);
 		p->busy[i] += !k->skip[i];
 	}
 	pool_submit(p->pool, &k->job);
@@ -94,8 +93,8 @@ archive_of(const struct prefetch *p, const struct board_study *s)
 	unsigned i = prefetch_archive_of(p, s);
 	if (i == p->c.n_archives)
 		i = 0;
-	for (unsigned k = 0; k < p->c.n_archives && health_is_open(p, i); k++)
-		if ((s->archives >> k & 1) != 0 && !health_is_open(p, k))
+	for (unsigned k = 0; k < p->c.n_archives && health_is_down(p, i); k++)
+		if ((s->archives >> k & 1) != 0 && !health_is_down(p, k))
 			return k;
 	return i;
 }
@@ -195,7 +194,7 @@ static bool
 may_ask(const struct prefetch *p)
 {
 	for (unsigned i = 0; i < p->c.n_archives; i++)
-		if (!health_is_open(p, i) && (!health_may_bulk(p, i) ||
+		if (!health_is_down(p, i) && (!health_may_bulk(p, i) ||
 		    !prefetch_has_place(p, i, false)))
 			return false;
 	return first_up(p) < p->c.n_archives;
@@ -260,7 +259,7 @@ try_fetch(struct prefetch *p, const struct plan_step *step)
 	struct board_study *s = step->study;
 	char why[200];
 	unsigned archive = archive_of(p, s);
-	if (health_is_open(p, archive)) {
+	if (health_is_down(p, archive)) {
 		wait_to_fetch(p, s, archive);
 		return;
 	}
@@ -293,7 +292,7 @@ try_check(struct prefetch *p, const struct plan_step *step)
 {
 	struct board_study *s = step->study;
 	unsigned archive = archive_of(p, s);
-	if (health_is_open(p, archive))
+	if (health_is_down(p, archive))
 		wait_to_fetch(p, s, archive);
 	else if (prefetch_has_place(p, archive, true) &&
 	    prefetch_running(p, s->uid) == NULL &&

@@ -205,6 +205,7 @@ struct found {
 	char description[CASE_TEXT_SIZE];
 	char date[9], modalities[65];
 	char patient_id[65], issuer[65];
+	unsigned listed; /* instances, as it says itself; 0 = it does not */
 	enum want_kind kind;
 	bool id_only;
 	char reason[BOARD_REASON_SIZE];
@@ -418,7 +419,7 @@ struct prefetch {
 	struct fetch *running;
 	struct flow *waiting[FOLLOW_WAITING_MAX]; /* used; first come first */
 	unsigned n_waiting;
-	unsigned n_asks, n_queued;
+	unsigned n_queued;
 	unsigned busy[PREFETCH_ARCHIVES_MAX]; /* associations in use */
 	struct breaker breakers[PREFETCH_ARCHIVES_MAX];
 	struct archive_health health[PREFETCH_ARCHIVES_MAX]; /* as told */
@@ -447,7 +448,7 @@ void health_failed(struct prefetch *p, unsigned i, const struct err *e);
 void health_busy(struct prefetch *p, unsigned i);
 void health_served(struct prefetch *p, unsigned i);
 /* Nothing may be sent to it. */
-bool health_is_open(const struct prefetch *p, unsigned i);
+bool health_is_down(const struct prefetch *p, unsigned i);
 bool health_may_bulk(const struct prefetch *p, unsigned i);
 bool health_may_probe(const struct prefetch *p, unsigned i);
 /* A probe goes out; it was cut. */

@@ -86,7 +86,7 @@ probe_quiet_archives(struct prefetch *p)
 		bool quiet = p->busy[i] == 0 && (p->heard_ns[i] == 0 ||
 		    now - p->heard_ns[i] >= PROBE_EVERY_NS);
 		if (health_may_probe(p, i) ||
-		    (quiet && !health_is_open(p, i)))
+		    (quiet && !health_is_down(p, i)))
 			begin(p, i);
 	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks at a theatre list and tells the cases in it.
  *
- *   1 s, a person -> submit -> look_work (a worker: stat; if the file is
+ *   2 s, a person -> submit -> look_work (a worker: stat; if the file is
  *   another or a full look is due: read, digest, parse) -> on_home ->
- *   take_reading: unsettled? again in 1 s
+ *   take_reading: unsettled? again in 2 s
  *                 bad?       the last list stays
  *                 new?       told to the owner
  *
@@ -64,7 +64,7 @@ struct list {
 	struct look_job *job; /* under way, since ... */
 	int64_t job_ns;
 	bool asked; /* look fully, as soon as ${job} is home */
-	bool soon; /* look fully at the next second */
+	bool soon; /* look fully at the next time */
 	int64_t full_ns; /* of the last full look */
 	bool has_seen;
 	struct list_stamp seen; /* of the file when it was read last */

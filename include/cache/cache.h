@@ -3,9 +3,9 @@
  * cache: what is held: brought to the board at start, kept within its size,
  * evicted oldest use first, checked on request.
  * Driven on the loop; hold, release and damaged are [any].
- * Owns one worker for eviction and verification, and the set of studies in
- * use. Never evicts what a coming case needs, a person keeps, a viewer reads
- * or an archive is sending.
+ * Owns a worker for evictions and the sweep, another for verification and
+ * the scrub, and the set of studies in use. Never evicts what a coming case
+ * needs, a person keeps, a viewer reads or an archive is sending.
  */
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H
@@ -35,7 +35,8 @@ struct cache_config {
 struct cache_ports {
 	void *ctx;
 	void (*changed)(void *ctx); /* [loop] the board has changed */
-	void (*missing)(void *ctx); /* [loop] a damaged study wants fetching */
+	void (*missing)(void *ctx); /* [loop] what was damaged, or evicted and
+	                             * is wanted again, wants fetching */
 	/* [loop], at start: ${n} objects of this pair are held */
 	void (*learn)(void *ctx, const char *class_uid, const char *syntax,
 	    unsigned n);
@@ -74,7 +75,8 @@ void cache_clock_stepped(struct cache *c);
 /* Whether a study is on its way out. */
 bool cache_is_leaving(struct cache *c, const char *study_uid);
 
-/* A person's wish. 202 done, 404 unknown, 409 cannot be; words in ${text}. */
+/* A person's wish. 202 done, or an eviction begun; 404 unknown, 409 cannot
+ * be; words in ${text}. */
 int cache_keep(struct cache *c, const char *study_uid, bool keep, char *text,
     size_t size);
 int cache_evict(struct cache *c, const char *study_uid, char *text,

@@ -104,7 +104,7 @@ void index_put_metadata(struct index *ix,
     uint32_t crc);
 /* Remove an object: its study is not ready any more; an empty series or
  * study goes too. Remove a study with all below it. Synced: after the
- * index_flush that follows, files may be removed. */
+ * index_confirm that follows, files may be removed. */
 void index_drop_object(struct index *ix,
     const uint8_t name[INDEX_NAME_BYTES]);
 void index_drop_study(struct index *ix, const char *study_uid);
@@ -116,13 +116,16 @@ void index_put_wants(struct index *ix, const char *case_id,
  * the file, its log and in files set aside as damaged. One at a time. */
 int index_wipe(struct index *ix, struct err *e);
 
-/* [worker] Wait until everything queued before is committed; the error, if
- * any of it failed. */
+/* [worker] Wait until everything queued before is written, or lost; -1 when
+ * the index has failed. */
 int index_flush(struct index *ix, struct err *e);
+/* [worker] The same; and ERR_FULL when a batch was lost for a full disk since
+ * index_lost was ${lost}. Who removes files after their rows, or says that a
+ * study is ready, asks this, with the number from before its first write. */
+int index_confirm(struct index *ix, unsigned lost, struct err *e);
 
 /* [any] How many batches of writes were lost so far, for a full disk or a
- * fault. Who must know that all of its own arrived compares before and after
- * a flush; a full disk is not a failure of the index, and passes. */
+ * fault. A full disk is not a failure of the index, and passes. */
 unsigned index_lost(const struct index *ix);
 
 struct index_reader *index_reader_open(struct index *ix, struct err *e);

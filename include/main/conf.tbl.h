@@ -71,7 +71,7 @@
 	    "and makes nothing in its place.") \
 	K(CACHE, "size", size, conf, cache_size, CONF_MIB, CONF_PIB, \
 	    "200 GiB", "", "a size from 1 MiB to 1 PiB", \
-	    "What the cache may hold; the least used studies make room.") \
+	    "What the cache may hold; the least recently used studies make room.") \
 	K(CACHE, "reserve", size, conf, cache_reserve, 0, CONF_PIB, \
 	    "20 GiB", "", "a size from 0 B to 1 PiB", \
 	    "Free disk space that is never used.") \
@@ -80,8 +80,8 @@
 	    "A study that nobody used for so long is removed.") \
 	K(CACHE, "high", count, conf, cache_high, 1, 100, "95", "", \
 	    "a number from 1 to 100", \
-	    "Percent of size: when more is held, the least used studies " \
-	    "that no case needs leave in the background.") \
+	    "Percent of size: when more is held, the least recently used " \
+	    "studies that no case needs leave in the background.") \
 	K(CACHE, "low", count, conf, cache_low, 1, 100, "90", "", \
 	    "a number from 1 to 100", \
 	    "Percent of size: until so much is left.") \

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * board: what the agent knows now: cases, the studies they want, and how far
- * each study is. The jobs of the house write their columns here and read the
- * others'; nothing is told from room to room by other ways.
- * Owned by the loop; pure (time is an argument). Pointers into it are
- * borrowed until the next board_set_cases, board_settle, board_add_study or
- * board_drop_study.
+ * each study is. The rooms of the loop write here and read what others wrote;
+ * nothing is told from room to room by other ways. A heading names who writes
+ * most; but for `state`, which prefetch leads from QUEUED to READY and cache
+ * back when an object or all of it goes, with `reason` and `next_try_utc`
+ * (also of what has no room, and of what the plan cannot begin).
+ * Owned by the loop; pure (time is an argument). A case is borrowed until the
+ * next board_set_cases; a study until it is dropped, which board_settle and
+ * board_drop_study do.
  */
 #ifndef MODEL_BOARD_H
 #define MODEL_BOARD_H
@@ -45,7 +48,7 @@ struct board_study {
 	char patient_id[65], issuer[65];
 	char description[CASE_TEXT_SIZE];
 	char date[9], modalities[65];
-	char archive[33]; /* where it was found or came from */
+	char archive[33]; /* where it was found, or its retrieval began */
 	/* written by prefetch */
 	enum study_state state;
 	char reason[BOARD_REASON_SIZE];
@@ -177,6 +180,8 @@ struct board_study *board_study_at(const struct board *b, unsigned i);
 struct board_study *board_study(const struct board *b, const char *uid);
 struct board_study *board_add_study(struct board *b, const char *uid);
 void board_drop_study(struct board *b, const char *uid);
+/* ${n} instances of it are here no more, and as many bytes on average. */
+void board_study_lose(struct board_study *s, unsigned n);
 
 /* Whether ${c} may still need images at ${now}: ours, on, not gone, not over
  * (end + 6 h), start within ${horizon_s}. */

@@ -12,6 +12,9 @@
 
 typedef bool evict_in_use_fn(void *ctx, const char *study_uid);
 
+/* Whether it frees bytes, and nobody keeps, fetches or checks it. */
+bool evict_is_loose(const struct board_study *s);
+
 /* for whom room is needed */
 enum evict_for {
 	EVICT_FOR_ANY, /* nothing that a case needs gives way */

@@ -38,12 +38,12 @@ struct list_config {
 typedef void list_cases_fn(void *ctx, const char *name,
     const struct casefile *cases, unsigned n);
 
-/* Begin to look and read. Every second a worker looks whether the size, time
- * or inode of the file changed, and reads it if so; every 30 s it reads in
- * any case. ${fn} is called after each good read that differs from the one
+/* Begin to look and read. Every two seconds a worker looks whether the size,
+ * time or inode of the file changed, and reads it if so; every 30 s it reads
+ * in any case. ${fn} is called after each good read that differs from the one
  * before, and for the first; it may stop the list. A list whose rows are all
  * bad is no good read. A file that changes while it is read is read again
- * after 1 s; a file that is half written (ends inside a quote, or its last
+ * after 2 s; a file that is half written (ends inside a quote, or its last
  * line has no end and fewer fields than the header) is tried again for 5 s
  * before its good rows count. When no answer came for 30 s, the list is
  * stale until one does. */

@@ -4,6 +4,7 @@
 #include "cache_fixture.h"
 
 #include "base/stats.h"
+#include "index/index_priv.h"
 
 /* ${n} ready studies 1.1 .. of 10 KiB each, used in this order. */
 static void
@@ -224,16 +225,45 @@ test_space_failing_disk_is_left_alone_for_a_while(void **state)
 	fill(f, 9);
 	store_fail_at(3, EIO); /* measured twice, then a file */
 	cache_look(f->c);
-	assert_int_equal(held_studies(f), 6); /* one of four stayed */
+	assert_int_equal(held_studies(f), 5);
+	assert_int_equal(store_held(f->st), 60 * KIB); /* one file stayed */
+	assert_true(f->c->trim_after_ns > clock_uptime_ns());
 	store_fail_at(0, 0);
 
-	cache_trim(f->c);
-	assert_int_equal(held_studies(f), 6);
-	f->now_s += 61;
-	cache_trim(f->c);
+	for (unsigned i = 0; i < board_n_studies(f->board); i++) {
+		const struct board_study *s = board_study_at(f->board, i);
+		assert_int_equal(rows_of(f, s->uid).n, s->instances);
+	}
+	reopen(f); /* the sweep takes it */
+	assert_true(start(f));
+	assert_int_equal(held_studies(f), 5);
+	assert_int_equal(store_held(f->st), 50 * KIB);
+	assert_int_equal(files(f), 5);
+}
 
-	assert_int_equal(held_studies(f), 6); /* below the mark by now */
-	assert_int_equal(f->c->leaving_bytes, 0);
+/* The rows of what leaves cannot be dropped: it stays, with its files. */
+static void
+test_space_full_disk_under_the_index_keeps_the_study(void **state)
+{
+	struct fixture *f = *state;
+	fill(f, 2);
+	assert_int_equal(0, index_sql_exec(f->ix->db,
+	    "PRAGMA max_page_count = 1", &f->e));
+	for (int i = 0; i < 200; i++) { /* the same batch: no page for it */
+		char sop[24];
+		struct store_object o = {.length = 10, .offset = 300};
+		(void)snprintf(sop, sizeof(sop), "1.2.7.%d", i);
+		store_name(o.name, "1.2", "1.9", sop);
+		put_row(f, "1.2", sop, &o);
+	}
+
+	(void)cache_evict(f->c, "1.1", f->text, sizeof(f->text)); /* begins */
+	settle(f);
+
+	assert_true(index_lost(f->ix) > 0);
+	assert_int_equal(board_study(f->board, "1.1")->state, STUDY_READY);
+	assert_int_equal(rows_of(f, "1.1").n, 1);
+	assert_int_equal(files(f), 2);
 }
 
 int
@@ -249,6 +279,7 @@ main(void)
 	    TEST(test_space_what_is_read_while_it_goes_is_served_whole),
 	    TEST(test_space_after_a_step_of_the_clock_age_is_no_reason),
 	    TEST(test_space_failing_disk_is_left_alone_for_a_while),
+	    TEST(test_space_full_disk_under_the_index_keeps_the_study),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #!/bin/sh
 # Goal of this test:
+# - what will not fit is said as soon as the archive has counted its images,
+#   before anything may be fetched;
 # - two cases that do not fit into the cache together come to rest: the sooner
 #   one is ready, the later one is said not to fit, in the case, in status, in
 #   check, in /metrics and once in the log; nothing is fetched over and over;
@@ -35,8 +37,31 @@ rests() {
 }
 start_archive "$T/hospital/dicom"
 
-# 1. the later case comes first, then the sooner one
+# 0. the window is closed, nothing is fetched yet: it is said all the same
 SIZE='3 MiB'
+cp "$T/list.csv" "$T/as-made.csv"
+awk -F , -v OFS=, -v a="$(in_hours 10)" -v b="$(in_hours 12)" \
+	'NR == 2 { $2 = a } NR > 2 { $2 = b } NR < 4' "$T/all.csv" >"$T/list.csv"
+WINDOW=$(in_hours 4 | cut -c 12-)-$(in_hours 4.02 | cut -c 12-)
+PREFETCH="urgent = 6 h"
+STATE=$T/state0
+configure <<END
+archive ARCHIVE $AR_PORT c-get
+END
+start_agent
+until_ok 20 has_no_room CASE-1002 || fail "not said ahead: $(api cases)"
+api cases | json "all(c['to_go'] > 0 for c in d)" | grep -qx True ||
+	fail "what is to come is not told: $(api cases)"
+[ "$(metric fetches_started_total)" = 0 ] || fail "it fetches in the day"
+stop "$AGENT_PID"
+mv "$T/as-made.csv" "$T/list.csv"
+WINDOW=
+PREFETCH=
+STATE=$T/state
+: >"$T/agent.log"
+echo "  the day before: said before anything is fetched"
+
+# 1. the later case comes first, then the sooner one
 configure <<END
 archive ARCHIVE $AR_PORT c-get
 END

@@ -136,7 +136,6 @@ end_ask(struct fixture *f, const char *uid, bool a, bool b)
 	(void)str_copy(k->found[0].uid, UID_SIZE, uid);
 	(void)err_set(&k->failed[0], ERR_NET, 0, "refused");
 	assoc_stop_init(&k->stop);
-	f->p->n_asks = 1;
 	f->p->busy[0] = f->p->busy[1] = 1;
 	outcome_ask(&k->job);
 }
