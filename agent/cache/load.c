@@ -90,6 +90,10 @@ on_study(void *ctx, const struct index_row *row) /* index_row_fn */
 	    &ignored) == 0) {
 		(void)str_copy(s->description, sizeof(s->description),
 		    attrs_value(&as, TAG_STUDY_DESCRIPTION));
+		(void)str_copy(s->name, sizeof(s->name),
+		    attrs_value(&as, TAG_PATIENT_NAME)); /* a cut is fine */
+		(void)str_copy(s->birth_date, sizeof(s->birth_date),
+		    attrs_value(&as, TAG_BIRTH_DATE)); /* see above */
 		attrs_done(&as);
 	}
 	s->state = row->ready ? STUDY_READY : STUDY_INCOMPLETE;

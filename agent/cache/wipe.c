@@ -93,7 +93,8 @@ cache_wipe(struct cache *c, char *text, size_t size)
 		return 202;
 	case WIPE_DONE:
 		(void)str_copy(text, size, "wiped: no image and nothing of a "
-		    "patient is left; nothing is fetched until the agent is "
+		    "patient is left in the cache (the theatre list is not "
+		    "ours, and stays); nothing is fetched until the agent is "
 		    "started again"); /* a cut is fine */
 		return 200;
 	case WIPE_FAILED:

@@ -40,6 +40,9 @@ check_peers(struct finding *f, const json_t *status)
 		if (!str_eq(get_str(o, "state"), "ok"))
 			find(f, CHECK_WARNING, "theatre list not current:",
 			    get_str(o, "name"));
+		else if (get_str(o, "last_error")[0] != '\0')
+			find(f, CHECK_WARNING, "theatre list:",
+			    get_str(o, "last_error"));
 	if (!get_bool(status, "healthy"))
 		find(f, CHECK_CRITICAL, "not healthy:",
 		    get_str(status, "trouble"));
@@ -69,7 +72,7 @@ check_ahead(struct finding *f, const json_t *one, const char *what)
 static void
 check_cases(struct finding *f, const json_t *cases, int64_t now)
 {
-	char when[32], name[200], late[100];
+	char when[32], name[300], late[100];
 	const json_t *one;
 	size_t i;
 	json_array_foreach(cases, i, one) {
@@ -79,9 +82,10 @@ check_cases(struct finding *f, const json_t *cases, int64_t now)
 		bool failed = str_eq(get_str(one, "readiness"), "failed");
 		if (is_well(one) || (left > WARN_S && !failed))
 			continue;
-		(void)snprintf(name, sizeof(name), "%.64s at %s (%.20s)",
+		(void)snprintf(name, sizeof(name), "%.64s at %s (%.120s)",
 		    get_str(one, "id"), term_when(when, sizeof(when),
-		    get_str(one, "start")), get_str(one, "readiness"));
+		    get_str(one, "start")), get_str(one, "reason")[0] != '\0' ?
+		    get_str(one, "reason") : get_str(one, "readiness"));
 		find(f, left <= CRIT_S ? CHECK_CRITICAL : CHECK_WARNING,
 		    "case not ready:", name);
 	}

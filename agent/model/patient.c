@@ -171,6 +171,19 @@ patient_agree(const struct patient *ours, const struct patient *theirs,
 	return agreement;
 }
 
+bool
+patient_is_other(const struct patient *ours, const char *name,
+    const char *birth_date, char *reason, size_t size)
+{
+	struct patient theirs = *ours;
+	(void)str_copy(theirs.name, sizeof(theirs.name), name); /* a cut */
+	(void)str_copy(theirs.birth_date, sizeof(theirs.birth_date),
+	    birth_date); /* a cut */
+	theirs.sex[0] = '\0';
+	return ours->id[0] != '\0' &&
+	    patient_agree(ours, &theirs, reason, size) == AGREE_NO;
+}
+
 /* Control characters of C0, DEL and C1 (two bytes in UTF-8). */
 static bool
 has_control(const char *id)

@@ -193,6 +193,11 @@ ask_series(struct asking *q, struct archive_link *a, struct candidate *c,
 	int rc = archive_find(a, &keys, ARCHIVE_SERIES_MAX, on_series, q, e);
 	attrs_done(&keys);
 	c->series_known = rc == 0;
+	if (rc != 0) { /* others may tell all of them */
+		candidate_done(c);
+		c->series = NULL;
+		c->n_series = 0;
+	}
 	return rc;
 }
 
@@ -342,34 +347,55 @@ judge(struct asking *q)
 	return more;
 }
 
-/* The undecided studies' series, from the archive that has them. */
-static int
-ask_undecided(struct asking *q, struct err *e)
+/* The series of undecided studies that ${ar} lists and nobody has told; how
+ * many are known now. */
+static unsigned
+ask_undecided_of(struct asking *q, unsigned ar)
 {
 	struct prefetch *p = q->ask->p;
-	for (unsigned ar = 0; ar < p->c.n_archives; ar++) {
-		struct archive_link *a = NULL;
-		int rc = 0;
-		for (unsigned i = 0; i < q->n && rc == 0; i++) {
-			struct candidate *c = &q->all[i];
-			if (!c->undecided || c->f.archive != ar ||
-			    c->series_known)
-				continue;
-			if (a == NULL)
-				rc = archive_open(&a, &p->c.archives[ar],
-				    p->c.ae_title, ARCHIVE_FIND,
-				    &q->ask->stop, e);
-			if (rc == 0)
-				rc = ask_series(q, a, c, e);
-		}
-		archive_close(&a, rc == 0);
-		if (rc != 0) {
-			q->ask->answered[ar] = false;
-			q->ask->failed[ar] = *e;
-			return -1;
-		}
+	struct err *e = &q->ask->failed[ar];
+	struct archive_link *a = NULL;
+	unsigned n = 0;
+	int rc = 0;
+	for (unsigned i = 0; i < q->n && rc == 0; i++) {
+		struct candidate *c = &q->all[i];
+		if (!c->undecided || c->series_known ||
+		    (c->f.archives >> ar & 1) == 0)
+			continue;
+		if (a == NULL)
+			rc = archive_open(&a, &p->c.archives[ar],
+			    p->c.ae_title, ARCHIVE_FIND, &q->ask->stop, e);
+		if (rc == 0)
+			rc = ask_series(q, a, c, e);
+		n += rc == 0;
 	}
-	return 0;
+	archive_close(&a, rc == 0);
+	if (rc != 0)
+		q->ask->answered[ar] = false;
+	return n;
+}
+
+/* From who has them; false when nothing more is known. */
+static bool
+ask_undecided(struct asking *q)
+{
+	unsigned n = 0;
+	for (unsigned ar = 0; ar < q->ask->p->c.n_archives; ar++)
+		if (q->ask->answered[ar])
+			n += ask_undecided_of(q, ar);
+	return n > 0;
+}
+
+/* What still cannot be judged: it may be needed. */
+static void
+settle_undecided(struct candidate *c)
+{
+	if (!c->undecided || c->series_known)
+		return;
+	c->f.undecided = true;
+	c->f.kind = WANT_YES;
+	(void)str_copy(c->f.reason, sizeof(c->f.reason), "its series, which "
+	    "would tell, could not be asked for: taken to be safe");
 }
 
 /* Identity before relevance: what is not certainly this patient is held. */
@@ -416,7 +442,6 @@ ask_work(struct job *j) /* job_fn, worker */
 {
 	struct ask *k = (struct ask *)j;
 	struct asking q = {.ask = k};
-	struct err e;
 	k->ran = true;
 	if (!patient_id_is_safe(k->file.patient.id)) {
 		for (unsigned i = 0; i < k->p->c.n_archives; i++)
@@ -432,10 +457,11 @@ ask_work(struct job *j) /* job_fn, worker */
 			ask_archive(&q, i);
 	}
 	for (int round = 0; round < ROUNDS_MAX && judge(&q); round++)
-		if (ask_undecided(&q, &e) != 0)
+		if (!ask_undecided(&q))
 			break;
 	k->found = mem_new_n(struct found, q.n);
 	for (unsigned i = 0; i < q.n; i++) {
+		settle_undecided(&q.all[i]);
 		settle_identity(k, &q.all[i]);
 		k->found[k->n_found++] = q.all[i].f;
 		candidate_done(&q.all[i]);

@@ -39,6 +39,10 @@ on_ready(void *ctx, const struct index_row *row) /* index_row_fn */
 	    &ignored) == 0) {
 		(void)str_copy(t->description, sizeof(t->description),
 		    attrs_value(&as, TAG_STUDY_DESCRIPTION)); /* a cut */
+		(void)str_copy(t->name, sizeof(t->name),
+		    attrs_value(&as, TAG_PATIENT_NAME)); /* a cut */
+		(void)str_copy(t->birth_date, sizeof(t->birth_date),
+		    attrs_value(&as, TAG_BIRTH_DATE)); /* a cut */
 		attrs_done(&as);
 	}
 	return false;
@@ -97,6 +101,19 @@ is_out_of_resources(uint16_t status)
 	return status == 0xA701 || status == 0xA702;
 }
 
+/* What the others list may not be all of it, and nobody has ever counted. */
+static int
+nobody_counted(const struct fetch *f, struct err *e)
+{
+	const struct prefetch_config *c = &f->p->c;
+	for (unsigned i = 0; i < c->n_archives && f->known == 0; i++)
+		if ((f->silent >> i & 1) != 0 && !c->archives[i].optional)
+			return err_set(e, ERR_NET, 0, "archive %s lists it "
+			    "too, and cannot be asked whether this is all",
+			    c->archives[i].name);
+	return 0;
+}
+
 static void
 conclude(struct fetch *f, const struct transfer *t, int rc)
 {
@@ -107,11 +124,11 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 		f->end = FETCH_HELD;
 		put_unready(f, all);
 		(void)str_copy(f->reason, sizeof(f->reason), "an object that "
-		    "the archive sent is of another patient");
+		    "the archive sent, or that is here, is of another patient");
 		return;
 	}
 	if (rc == 0 && here == all && all > 0)
-		rc = declare_ready(f, e);
+		rc = nobody_counted(f, e) == 0 ? declare_ready(f, e) : -1;
 	else if (rc == 0 && here > 0 && f->n_hidden > 0 &&
 	    here + f->n_hidden == all)
 		rc = err_set(e, ERR_PEER, 0, "the archive lists %u of the %u "
@@ -152,6 +169,8 @@ begin(struct fetch *f, struct err *e)
 		return -1;
 	if (f->check) {
 		int rc = inventory_is_same(f, e);
+		if (rc < 0 && atomic_load(&f->ticket.stranger))
+			put_unready(f, f->ticket.n_lines);
 		if (rc != 0)
 			return rc;
 		/* not whole any more, and said so before anything else */

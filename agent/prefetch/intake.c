@@ -58,21 +58,13 @@ hold(struct intake *in, struct ticket *k, size_t n)
 	atomic_store(&k->moved_ns, now);
 }
 
-/* Identity once more, in what really came: no birth date and no name that
- * both state may differ. The identifier and its issuer are not compared here:
- * a PACS corrects them in its database, not in the objects (PS3.17 YYYY). */
+/* Identity once more, in what really came. */
 static int
 check_patient(struct ticket *k, const struct attrs *as, struct err *e)
 {
-	struct patient theirs = k->patient;
 	char reason[160];
-	(void)str_copy(theirs.name, sizeof(theirs.name),
-	    attrs_value(as, TAG_PATIENT_NAME)); /* a cut is fine */
-	(void)str_copy(theirs.birth_date, sizeof(theirs.birth_date),
-	    attrs_value(as, TAG_BIRTH_DATE)); /* see above */
-	theirs.sex[0] = '\0';
-	if (k->patient.id[0] == '\0' || patient_agree(&k->patient, &theirs,
-	    reason, sizeof(reason)) != AGREE_NO)
+	if (!patient_is_other(&k->patient, attrs_value(as, TAG_PATIENT_NAME),
+	    attrs_value(as, TAG_BIRTH_DATE), reason, sizeof(reason)))
 		return 0;
 	atomic_store(&k->stranger, true); /* keep() cuts what follows it */
 	return err_set(e, ERR_PARSE, 0, "its patient is another: %s", reason);
@@ -149,6 +141,8 @@ keep(struct arrival *a)
 		atomic_fetch_add(&k->n_here, 1);
 		atomic_fetch_add(&k->bytes, so.length);
 		pass_on(in, k, o, &so);
+	} else {
+		atomic_fetch_add(&k->n_repeated, 1);
 	}
 	atomic_store(&k->moved_ns, clock_uptime_ns());
 	in->learn(in->ctx, o->class_uid, o->syntax);

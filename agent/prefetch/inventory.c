@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/patient.h"
 #include "prefetch/prefetch_priv.h"
 
 struct listing {
@@ -140,7 +141,7 @@ list_of(struct listing *l, unsigned archive, struct err *e)
 	struct fetch *f = l->f;
 	struct prefetch *p = f->p;
 	struct archive_link *a = NULL;
-	unsigned bad = l->bad, told = l->told;
+	unsigned bad = l->bad;
 	l->archive = archive;
 	l->before = l->n;
 	l->n_series = 0;
@@ -158,9 +159,8 @@ list_of(struct listing *l, unsigned archive, struct err *e)
 		f->answered |= UINT32_C(1) << archive;
 		return 0;
 	}
-	l->n = l->before;
+	l->n = l->before; /* its own count stands: so many there are */
 	l->bad = bad;
-	l->told = told;
 	return -1;
 }
 
@@ -178,6 +178,34 @@ is_asked(struct fetch *f, unsigned archive, uint32_t up)
 		return true;
 	f->silent |= bit;
 	return false;
+}
+
+/* Whether all were asked who may list an instance: then what none lists is
+ * deleted there. */
+static bool
+all_were_asked(const struct fetch *f)
+{
+	struct prefetch *p = f->p;
+	uint32_t all = (UINT32_C(1) << p->c.n_archives) - 1;
+	if (f->silent != 0)
+		return false;
+	return p->c.n_archives == 1 || (f->archives != 0 &&
+	    (all & ~f->answered & ~overview_up(&p->overview)) == 0);
+}
+
+/* Whether somebody was not asked who may list more, and is no neighbour whose
+ * Mac may be off. */
+static bool
+is_one_left_out(const struct fetch *f)
+{
+	const struct prefetch_config *c = &f->p->c;
+	uint32_t up = overview_up(&f->p->overview);
+	bool out = false;
+	for (unsigned i = 0; i < c->n_archives; i++)
+		out |= !c->archives[i].optional &&
+		    (f->answered >> i & 1) == 0 && (f->archives == 0 ||
+		    (f->silent >> i & 1) != 0 || (up >> i & 1) == 0);
+	return out;
 }
 
 int
@@ -208,24 +236,14 @@ inventory_list(struct fetch *f, struct err *e)
 	f->ticket.n_lines = l.n;
 	f->n_bad = l.bad;
 	ticket_sort(&f->ticket);
+	/* who was not asked may have what was known before */
+	if (l.told < f->known && is_one_left_out(f))
+		l.told = f->known;
 	f->n_counted = l.told;
 	f->n_hidden = l.told > f->ticket.n_lines + l.bad ?
 	    l.told - f->ticket.n_lines - l.bad : 0;
 	mem_free(l.series);
 	return rc;
-}
-
-/* Whether all were asked who may list an instance: then what none lists is
- * deleted there. */
-static bool
-all_were_asked(const struct fetch *f)
-{
-	struct prefetch *p = f->p;
-	uint32_t all = (UINT32_C(1) << p->c.n_archives) - 1;
-	if (f->silent != 0)
-		return false;
-	return p->c.n_archives == 1 || (f->archives != 0 &&
-	    (all & ~f->answered & ~overview_up(&p->overview)) == 0);
 }
 
 struct held {
@@ -234,6 +252,7 @@ struct held {
 	bool checks; /* is it the same? nothing else */
 	bool differs;
 	unsigned n_unlisted; /* here, and perhaps listed by who is silent */
+	unsigned n_deleted; /* here, and listed by nobody any more */
 	unsigned n_here;
 	uint64_t bytes;
 	/* objects that go: no more listed, or not whole; owned */
@@ -287,6 +306,29 @@ is_whole(struct held *h, const struct index_row *row)
 	return 1;
 }
 
+/* What came when no case wanted it was compared with nobody. */
+static bool
+is_strangers(struct held *h, const struct index_row *row)
+{
+	struct ticket *k = &h->f->ticket;
+	char reason[160];
+	struct attrs as;
+	struct err ignored; /* a blob that cannot be read states nothing */
+	if (h->n_here > 0 || attrs_parse(row->patient_study.p,
+	    row->patient_study.n, &as, &ignored) != 0)
+		return false;
+	bool other = patient_is_other(&k->patient,
+	    attrs_value(&as, TAG_PATIENT_NAME),
+	    attrs_value(&as, TAG_BIRTH_DATE), reason, sizeof(reason));
+	attrs_done(&as);
+	if (!other)
+		return false;
+	atomic_store(&k->stranger, true);
+	(void)err_set(h->e, ERR_PEER, 0, "what is here is of another patient: "
+	    "%s", reason);
+	return true;
+}
+
 /* An object that is here already counts if it is listed and whole. One that
  * the archive has deleted meanwhile is withdrawn; one that cannot be read
  * just now may be whole, and ends this try. */
@@ -296,6 +338,11 @@ on_held(void *ctx, const struct index_row *row) /* index_row_fn */
 	struct held *h = ctx;
 	struct ticket_line *l = ticket_line(&h->f->ticket,
 	    row->instance_uid);
+	if (is_strangers(h, row)) {
+		h->rc = -1;
+		return false;
+	}
+	h->n_deleted += l == NULL && h->all_asked;
 	int whole = l == NULL && h->all_asked ? 0 : is_whole(h, row);
 	if (whole < 0) {
 		h->rc = -1;
@@ -353,11 +400,20 @@ look(struct held *h, struct err *e)
 	return rc == 0 ? h->rc : -1;
 }
 
+/* Counted, and neither listed nor here. */
+static unsigned
+hidden(const struct held *h)
+{
+	return h->f->n_hidden > h->n_unlisted ?
+	    h->f->n_hidden - h->n_unlisted : 0;
+}
+
 /* What is listed, and what is here beyond it. */
 static void
 tell(struct held *h)
 {
 	struct fetch *f = h->f;
+	f->n_hidden = hidden(h);
 	unsigned all = f->ticket.n_lines + f->n_bad + f->n_hidden +
 	    h->n_unlisted;
 	atomic_store(&f->ticket.n_here, h->n_here);
@@ -366,13 +422,31 @@ tell(struct held *h)
 	atomic_store(&f->expected, all);
 }
 
+/* A list that has shrunk by more than a tenth, and that the archive's own count
+ * does not confirm, is taken for a fault of the archive until a second look
+ * finds the same. */
+static bool
+is_doubtful(const struct held *h)
+{
+	const struct fetch *f = h->f;
+	return h->n_deleted > (h->n_here + h->n_deleted) / 10 &&
+	    f->n_counted != f->ticket.n_lines + f->n_bad &&
+	    f->doubted != f->ticket.n_lines;
+}
+
 int
 inventory_is_same(struct fetch *f, struct err *e)
 {
 	struct held h = {.f = f, .checks = true};
 	if (look(&h, e) != 0)
 		return -1;
-	if (!h.differs && f->n_bad == 0 && f->n_hidden == 0 &&
+	if (is_doubtful(&h)) {
+		f->doubtful = f->ticket.n_lines;
+		return err_set(e, ERR_PEER, 0, "the archive lists %u images "
+		    "less than it did: they stay until it says so twice",
+		    h.n_deleted);
+	}
+	if (!h.differs && f->n_bad == 0 && hidden(&h) == 0 &&
 	    h.n_here == f->ticket.n_lines + h.n_unlisted) {
 		tell(&h);
 		return 1;

@@ -7,8 +7,11 @@
 #include "base/mem.h"
 #include "base/stats.h"
 #include "base/str.h"
+#include "model/patient.h"
 #include "prefetch/prefetch_priv.h"
 #include "run/backoff.h"
+
+#define DOUBT_S 300 /* then a list that has shrunk is looked at again */
 
 #define LEFT_OUT_S 60 /* until those that answered are asked again anyway */
 
@@ -77,6 +80,35 @@ who_lists(const struct ask *k, const struct found *f, uint64_t before)
 	return before | f->archives;
 }
 
+/* What came for a viewer, or before the list was corrected, was compared with
+ * nobody, or with another. */
+static void
+compare_objects(const struct board_case *c, const struct board_study *s,
+    struct board_want *w)
+{
+	char reason[160];
+	if (w->kind != WANT_YES || !patient_is_other(&c->file.patient,
+	    s->name, s->birth_date, reason, sizeof(reason)))
+		return;
+	w->kind = WANT_HELD;
+	(void)snprintf(w->reason, sizeof(w->reason), "what is here of it is "
+	    "another patient's: %s", reason);
+}
+
+/* What could not be judged now is wanted as it was. */
+static void
+keep_decision(const struct board_case *c, struct board_want *w)
+{
+	for (unsigned i = 0; i < c->n_wants; i++) {
+		const struct board_want *was = &c->wants[i];
+		if (!str_eq(was->study_uid, w->study_uid) ||
+		    w->kind != WANT_YES || was->kind == WANT_HELD)
+			continue;
+		w->kind = was->kind;
+		(void)str_copy(w->reason, sizeof(w->reason), was->reason);
+	}
+}
+
 /* What the archive found becomes studies and wants of the board. */
 static void
 put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
@@ -100,7 +132,11 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
 		w->id_only = f->id_only;
 		(void)str_copy(w->reason, sizeof(w->reason), f->reason);
 		struct board_study *s = board_study(p->board, f->uid);
-		if (f->kind == WANT_NO && s == NULL)
+		if (f->undecided)
+			keep_decision(c, w);
+		if (s != NULL)
+			compare_objects(c, s, w);
+		if (w->kind == WANT_NO && s == NULL)
 			continue; /* known for why only */
 		if (s == NULL)
 			s = board_add_study(p->board, f->uid);
@@ -116,9 +152,9 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
 		    f->modalities);
 		(void)str_copy(s->archive, sizeof(s->archive),
 		    p->c.archives[f->archive].name);
-		if (f->kind == WANT_HELD && !others_want(p, c, f->uid)) {
-			hold_study(p, s, f->reason);
-		} else if (f->kind == WANT_YES && s->state == STUDY_HELD) {
+		if (w->kind == WANT_HELD && !others_want(p, c, f->uid)) {
+			hold_study(p, s, w->reason);
+		} else if (w->kind == WANT_YES && s->state == STUDY_HELD) {
 			s->state = STUDY_QUEUED;
 			s->reason[0] = '\0';
 		}
@@ -247,6 +283,11 @@ outcome_fill(struct board_study *s, const struct told *t)
 	fill(s->description, sizeof(s->description), t->description);
 	fill(s->date, sizeof(s->date), t->date);
 	fill(s->modalities, sizeof(s->modalities), t->modalities);
+	if (t->name[0] != '\0' || t->birth_date[0] != '\0') {
+		(void)str_copy(s->name, sizeof(s->name), t->name);
+		(void)str_copy(s->birth_date, sizeof(s->birth_date),
+		    t->birth_date); /* same sizes */
+	}
 }
 
 /* Ended by us, in the middle: that is nobody's failure. */
@@ -276,13 +317,16 @@ take_check(struct board_study *s, const struct fetch *f)
 	s->next_try_utc = 0;
 	if (f->end == FETCH_READY) {
 		s->checked_utc = clock_utc_s();
+		s->doubtful = 0;
 		s->tries = 0;
 		s->reason[0] = '\0';
 		log_debug("prefetch.study.checked", "instances=%u",
 		    s->instances);
 	} else if (!is_cut(f)) {
 		s->tries++;
-		s->next_try_utc = clock_utc_s() + backoff_s(s->tries);
+		s->next_try_utc = clock_utc_s() + (f->doubtful > 0 ?
+		    DOUBT_S : backoff_s(s->tries));
+		s->doubtful = f->doubtful;
 		(void)snprintf(s->reason, sizeof(s->reason),
 		    "ready; looking again failed: %.250s", f->reason);
 		log_info("prefetch.study.unchecked", "reason='%s' "
@@ -356,6 +400,7 @@ take_end(struct board_study *s, const struct fetch *f)
 		s->tries = 0;
 		s->next_try_utc = 0;
 		s->checked_utc = clock_utc_s();
+		s->doubtful = 0;
 		s->reason[0] = '\0';
 		stats_add(STAT_FETCHES_DONE, 1);
 		log_info("prefetch.study.ready", "instances=%u bytes=%llu",

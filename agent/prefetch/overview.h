@@ -22,6 +22,8 @@ struct told {
 	char patient_id[65], issuer[65];
 	char description[CASE_TEXT_SIZE];
 	char date[9], modalities[65];
+	/* as the objects say; "" while none is here */
+	char name[CASE_TEXT_SIZE], birth_date[9];
 };
 
 struct overview_study {

@@ -155,6 +155,8 @@ prefetch_begin(struct prefetch *p, struct board_study *s, unsigned archive)
 	f->archives = (uint32_t)s->archives; /* PREFETCH_ARCHIVES_MAX */
 	atomic_store(&f->turn, archive);
 	f->check = s->state == STUDY_READY;
+	f->doubted = s->doubtful;
+	f->known = s->expected > s->listed ? s->expected : s->listed;
 	(void)str_copy(f->study_uid, UID_SIZE, s->uid);
 	(void)str_copy(f->modalities, sizeof(f->modalities), s->modalities);
 	if (c != NULL)

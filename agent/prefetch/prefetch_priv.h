@@ -206,6 +206,8 @@ struct found {
 	char date[9], modalities[65];
 	char patient_id[65], issuer[65];
 	unsigned listed; /* instances, as it says itself; 0 = it does not */
+	bool undecided; /* its series could not be asked for: an earlier
+	                 * answer holds, or it is wanted to be safe */
 	enum want_kind kind;
 	bool id_only;
 	char reason[BOARD_REASON_SIZE];
@@ -269,6 +271,9 @@ struct fetch {
 	unsigned lost; /* index_lost when it began */
 	struct flow *flow; /* used until its end */
 	struct ticket ticket; /* its counters are read by the loop */
+	unsigned doubted; /* what an earlier look did not believe */
+	unsigned doubtful; /* what this one does not, see inventory_is_same */
+	unsigned known; /* instances that were listed or counted before */
 	unsigned n_bad; /* listed without a valid UID: they never come */
 	unsigned n_counted; /* by the archive itself; 0 = not told */
 	unsigned n_hidden; /* of those, not listed: its list was cut */

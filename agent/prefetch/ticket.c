@@ -102,6 +102,14 @@ ticket_line(struct ticket *k, const char *instance_uid)
 	return NULL;
 }
 
+/* What was here before this turn is not asked for: whatever the archive sends
+ * under its name, what is here stays. */
+static bool
+is_asked_for(const struct ticket_line *l)
+{
+	return l != NULL && (!l->here || l->taken != 0);
+}
+
 struct ticket *
 ticket_find(struct tickets *t, const char *ae_title, const char *instance_uid)
 {
@@ -110,7 +118,7 @@ ticket_find(struct tickets *t, const char *ae_title, const char *instance_uid)
 	for (struct ticket *k = t->open; k != NULL && found == NULL;
 	    k = k->next)
 		if (k->by_move && str_eq(k->ae_title, ae_title) &&
-		    ticket_line(k, instance_uid) != NULL)
+		    is_asked_for(ticket_line(k, instance_uid)))
 			found = k;
 	if (found != NULL)
 		found->users++;
@@ -121,12 +129,11 @@ ticket_find(struct tickets *t, const char *ae_title, const char *instance_uid)
 struct ticket *
 ticket_enter(struct tickets *t, struct ticket *k, const char *instance_uid)
 {
-	if (ticket_line(k, instance_uid) == NULL)
-		return NULL;
 	lock_acquire(&t->lock);
-	k->users++;
+	bool asked = is_asked_for(ticket_line(k, instance_uid));
+	k->users += asked;
 	lock_release(&t->lock);
-	return k;
+	return asked ? k : NULL;
 }
 
 void

@@ -53,6 +53,7 @@ struct ticket {
 	_Atomic(struct bucket *) ceiling; /* of whose turn it is; NULL: none */
 	atomic_uint n_here;
 	atomic_uint n_refused;
+	atomic_uint n_repeated; /* that had come before */
 	atomic_uint n_conflicts; /* that came with other bytes than are here */
 	atomic_bool urgent; /* no ceiling holds for it */
 	atomic_bool full; /* no room on the disk, or quota reached */
@@ -77,7 +78,8 @@ void ticket_open(struct tickets *t, struct ticket *k);
 /* Leave the table, after the last user has left; never opened is fine. */
 void ticket_close(struct tickets *t, struct ticket *k);
 /* The open C-MOVE ticket that lists ${instance_uid} and that ${ae_title} may
- * fill; release it with ticket_leave. NULL when nobody asked. */
+ * fill; release it with ticket_leave. NULL when nobody asked for it, or it
+ * was here before this turn. */
 struct ticket *ticket_find(struct tickets *t, const char *ae_title,
     const char *instance_uid);
 /* The same of our own ticket on its C-GET: ${k} if it lists the instance. */

@@ -204,6 +204,9 @@ transfer_may_go_on(struct transfer *t, struct err *e)
 	if (atomic_load(&k->n_refused) > REFUSED_MAX)
 		return err_set(e, ERR_PEER, 0,
 		    "it keeps sending what was not asked for");
+	if (atomic_load(&k->n_repeated) > k->n_lines + REFUSED_MAX)
+		return err_set(e, ERR_PEER, 0,
+		    "it keeps sending what it has sent");
 	if (clock_uptime_ns() - atomic_load(&k->moved_ns) > STILL_MAX_NS)
 		return err_set(e, ERR_TIMEOUT, 0,
 		    "nothing that was asked for came for 10 minutes");

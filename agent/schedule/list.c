@@ -10,6 +10,7 @@
  * The loop itself never touches the file: where a network disk hangs, a
  * worker hangs with it and the list is told to be stale. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/sha.h>
@@ -22,6 +23,7 @@
 #include "base/str.h"
 #include "schedule/list_priv.h"
 
+#define OVER_S 86400 /* a case that ended so long ago needs nothing */
 #define LOOK_MS 2000 /* an idle agent wakes less than once a second */
 #define FULL_NS (30 * CLOCK_S) /* network disks may keep old sizes and times */
 #define SETTLE_NS (5 * CLOCK_S) /* a slower writer's good rows count */
@@ -72,6 +74,8 @@ struct list {
 	int64_t last_ok_utc;
 	char error[ERROR_SIZE];
 	char skipped[ERROR_SIZE]; /* of the list told last: its bad rows */
+	struct casefile *cases; /* of the list told last; owned */
+	unsigned n_cases;
 	bool has_known;
 	uint8_t known[SHA256_DIGEST_LENGTH];
 	bool unsettled; /* half written, since ... */
@@ -115,6 +119,7 @@ free_job(struct look_job **pp)
 	struct look_job *r = *pp;
 	*pp = NULL;
 	mem_free(r->rows.cases);
+	mem_free(r->rows.bad);
 	mem_free(r->path);
 	mem_free(r);
 }
@@ -185,16 +190,72 @@ tell_faults(const struct list *f, const struct list_rows *rows)
 
 /* What a person is told of the rows that were skipped; "" when none was. */
 static void
-note_skipped(struct list *f, const struct list_rows *rows)
+note_skipped(struct list *f, const struct list_rows *rows, unsigned n_kept)
 {
 	f->skipped[0] = '\0';
 	if (rows->n_faults == 0)
 		return;
 	const struct list_fault *first = &rows->faults[0];
+	char kept[48] = "";
+	if (n_kept > 0)
+		(void)snprintf(kept, sizeof(kept), ", %u case%s kept as before",
+		    n_kept, n_kept == 1 ? "" : "s"); /* fits */
 	(void)snprintf(f->skipped, sizeof(f->skipped),
-	    "%u row%s skipped; line %u, column %u: %.170s", rows->n_faults,
-	    rows->n_faults == 1 ? "" : "s", first->line, first->column,
+	    "%u row%s skipped%s; line %u, column %u: %.170s", rows->n_faults,
+	    rows->n_faults == 1 ? "" : "s", kept, first->line, first->column,
 	    first->text); /* a cut is fine */
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct casefile *const *x = a, *const *y = b;
+	return strcmp((*x)->id, (*y)->id);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* A case whose row has become faulty is on the list all the same: it stays as
+ * it was until it is over, or its images would lose their pins. How many
+ * did. */
+static unsigned
+keep_faulty(const struct list *f, struct list_rows *rows)
+{
+	unsigned n = rows->n;
+	int64_t now = clock_utc_s();
+	if (rows->n_faults == 0 || f->n_cases == 0)
+		return 0;
+	rows->cases = mem_grow(rows->cases, n + f->n_cases,
+	    sizeof(rows->cases[0]));
+	struct casefile **good = mem_new_n(struct casefile *, n + 1);
+	for (unsigned i = 0; i < n; i++)
+		good[i] = &rows->cases[i];
+	qsort(good, n, sizeof(good[0]), by_id);
+	for (unsigned i = 0; i < f->n_cases; i++) {
+		const struct casefile *c = &f->cases[i];
+		if (c->end_utc + OVER_S < now || rows->n >= LIST_CASES_MAX)
+			continue;
+		bool bad = rows->lost || (rows->n_bad > 0 && bsearch(c->id,
+		    rows->bad, rows->n_bad, CASE_ID_SIZE, by_text) != NULL);
+		if (bad && bsearch(&c, good, n, sizeof(good[0]), by_id) == NULL)
+			rows->cases[rows->n++] = *c;
+	}
+	mem_free(good);
+	return rows->n - n;
+}
+
+static void
+remember(struct list *f, const struct list_rows *rows)
+{
+	mem_free(f->cases);
+	f->cases = mem_new_n(struct casefile, rows->n + 1);
+	f->n_cases = rows->n;
+	if (rows->n > 0)
+		memcpy(f->cases, rows->cases, rows->n * sizeof(f->cases[0]));
 }
 
 static void
@@ -205,19 +266,33 @@ succeed(struct list *f)
 	(void)str_copy(f->error, sizeof(f->error), f->skipped); /* fits */
 }
 
+/* Not one good row: it is another kind of list. */
+static void
+fail_rows(struct list *f, const struct list_rows *rows)
+{
+	char text[ERROR_SIZE];
+	const struct list_fault *first = &rows->faults[0];
+	(void)snprintf(text, sizeof(text), "list: want a row without a fault, "
+	    "have none of %u; line %u, column %u: %.120s", rows->n_faults,
+	    first->line, first->column, first->text); /* a cut is fine */
+	fail(f, text);
+}
+
 /* A list that differs from the one before. */
 static void
-accept_rows(struct list *f, const struct look_job *r)
+accept_rows(struct list *f, struct look_job *r)
 {
+	unsigned kept = keep_faulty(f, &r->rows);
+	remember(f, &r->rows);
 	tell_faults(f, &r->rows);
-	note_skipped(f, &r->rows);
+	note_skipped(f, &r->rows, kept);
 	f->unsettled = false; /* the next half has its own 5 s */
 	f->has_known = true;
 	memcpy(f->known, r->digest, sizeof(f->known));
 	succeed(f);
 	stats_add(STAT_SCHEDULE_READS, 1);
-	log_info("schedule.list.read", "list=%s cases=%u skipped=%u", f->name,
-	    r->rows.n, r->rows.n_faults);
+	log_info("schedule.list.read", "list=%s cases=%u skipped=%u kept=%u",
+	    f->name, r->rows.n, r->rows.n_faults, kept);
 }
 
 /* Whether the file seems to be still being written, and not for too long. */
@@ -235,7 +310,7 @@ is_settling(struct list *f, const struct look_job *r)
 
 /* What came of a reading; true when it is a new list. */
 static bool
-judge(struct list *f, const struct look_job *r, bool settling)
+judge(struct list *f, struct look_job *r, bool settling)
 {
 	if (settling)
 		log_debug("schedule.list.settling", "list=%s", f->name);
@@ -246,7 +321,7 @@ judge(struct list *f, const struct look_job *r, bool settling)
 	else if (r->same)
 		succeed(f);
 	else if (r->rows.n == 0 && r->rows.n_faults > 0)
-		fail(f, "list: want a row without a fault, have none");
+		fail_rows(f, &r->rows);
 	else {
 		accept_rows(f, r);
 		return true;
@@ -255,7 +330,7 @@ judge(struct list *f, const struct look_job *r, bool settling)
 }
 
 static void
-take_reading(struct list *f, const struct look_job *r)
+take_reading(struct list *f, struct look_job *r)
 {
 	bool is_new = false;
 	if (r->read || r->rc == -1) {
@@ -347,6 +422,7 @@ list_stop(struct list **pp)
 		pool_cancel(f->pool, &f->job->job);
 		f->job = NULL; /* on_home frees it */
 	}
+	mem_free(f->cases);
 	mem_free(f->name);
 	mem_free(f->path);
 	mem_free(f);

@@ -238,6 +238,23 @@ trim_fields(struct csv *csv)
 	return empty;
 }
 
+/* Whose row was skipped. */
+static void
+note_bad(struct reader *r)
+{
+	struct list_rows *ret = r->ret;
+	unsigned at = (unsigned)r->at[COL_CASE_ID];
+	const char *id = at < r->csv.n_fields ? r->csv.field[at] : "";
+	if (id[0] == '\0' || strlen(id) >= CASE_ID_SIZE) {
+		ret->lost = true;
+		return;
+	}
+	if ((ret->n_bad & (ret->n_bad - 1)) == 0) /* bounded as the rows are */
+		ret->bad = mem_grow(ret->bad, 2 * ret->n_bad + 1,
+		    sizeof(ret->bad[0]));
+	(void)str_copy(ret->bad[ret->n_bad++], CASE_ID_SIZE, id); /* fits */
+}
+
 static void
 add_row(struct reader *r)
 {
@@ -249,6 +266,7 @@ add_row(struct reader *r)
 		    "row: want %u fields, have %u", r->n_fields,
 		    r->csv.n_fields); /* it fits */
 		add_fault(r->ret, r->csv.row_line, 1, text);
+		note_bad(r);
 		return;
 	}
 	if (r->n == r->cap) {
@@ -263,6 +281,8 @@ add_row(struct reader *r)
 	row->column = r->csv.column[r->at[COL_CASE_ID]];
 	if (read_case(r, &row->c))
 		r->n++;
+	else
+		note_bad(r);
 }
 
 static int
@@ -294,6 +314,10 @@ read_header(struct reader *r, struct err *e)
 			    columns[col].name);
 		r->at[col] = (int)i;
 	}
+	if (r->at[COL_CASE_ID] == -1 && csv->n_fields == 1 &&
+	    strchr(csv->field[0], ';') != NULL)
+		return err_set(e, ERR_PARSE, 0, "list header: want commas "
+		    "between the columns, have semicolons");
 	for (unsigned i = 0; i < COL_COUNT; i++)
 		if (columns[i].required && r->at[i] == -1)
 			return err_set(e, ERR_PARSE, 0,
@@ -345,10 +369,12 @@ read_rows(struct reader *r)
 		if (r->n + r->ret->n_faults >= LIST_CASES_MAX) {
 			add_fault(r->ret, line, 1,
 			    "row: want at most 20000, have more");
+			r->ret->lost = true;
 			break;
 		}
 		if (rc == -1) {
 			add_fault(r->ret, line, 1, e.msg);
+			r->ret->lost = true;
 			if (ends_in_quote(csv->p + from, csv->n - from))
 				in_quote = true;
 			continue;
@@ -384,18 +410,27 @@ drop_replaced(struct reader *r)
 			continue;
 		char text[80];
 		(void)snprintf(text, sizeof(text),
-		    "case_id: want it once, have it on line %u too: this "
-		    "one counts",
-		    order[i - 1]->line); /* it fits */
+		    "case_id: want it once, have it on line %u too, which "
+		    "counts",
+		    order[i]->line); /* it fits */
 		order[i - 1]->replaced = true;
-		add_fault(r->ret, order[i]->line, order[i]->column, text);
+		add_fault(r->ret, order[i - 1]->line, order[i - 1]->column,
+		    text);
 	}
 	mem_free(order);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
 }
 
 static void
 take_cases(struct reader *r)
 {
+	if (r->ret->n_bad > 0)
+		qsort(r->ret->bad, r->ret->n_bad, CASE_ID_SIZE, by_text);
 	drop_replaced(r);
 	struct list_rows *ret = r->ret;
 	ret->cases = mem_new_n(struct casefile, r->n + 1);

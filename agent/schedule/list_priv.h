@@ -29,6 +29,12 @@ struct list_rows {
 	unsigned n;
 	struct list_fault faults[LIST_FAULTS_MAX];
 	unsigned n_faults; /* all of them */
+	/* case_ids of skipped rows, sorted; owned (mem_free). They say that
+	 * the case is on the list, whatever it is */
+	char (*bad)[CASE_ID_SIZE];
+	unsigned n_bad;
+	bool lost; /* a skipped row whose case_id cannot be read: it may be any
+	            * case's */
 	bool half; /* looks like a write in progress */
 };
 
@@ -36,10 +42,10 @@ struct list_rows {
  * columns ignored. A row with more or fewer fields than the header is
  * skipped: a comma may have moved its values. Times without a zone are read
  * in ${z}; times given as a date only mean 00:00 of that day. Two rows with
- * one case_id: the last counts, the fault says so. ${ret} gets the good rows,
- * its cases are yours. -1 when the whole is unusable (no header, a required
- * column missing, not UTF-8 in the header): no rows then, and ${half} says
- * whether the header itself has no end yet. */
+ * one case_id: the last counts, the fault says so. ${ret} gets the good
+ * rows, its cases and ids are yours. -1 when the whole is unusable (no
+ * header, a required column missing, not UTF-8 in the header): no rows then,
+ * and ${half} says whether the header itself has no end yet. */
 int list_parse(const char *p, size_t n, const struct zone *z,
     struct list_rows *ret, struct err *e);
 

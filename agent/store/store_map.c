@@ -201,6 +201,25 @@ store_open_whole(struct store *s, const struct store_object *o,
 	    (unsigned long long)ret_st->st_size);
 }
 
+/* Bytes that the disk has lost are an error of a read, and a SIGBUS of a
+ * mapping: what is mapped to be read at once is read before, which brings it
+ * into memory. */
+#define PIECE ((size_t)64 * 1024)
+
+int
+store_read_ahead(int fd, uint64_t n, struct err *e)
+{
+	uint8_t piece[PIECE];
+	for (uint64_t at = 0; at < n;) {
+		size_t k = n - at < PIECE ? (size_t)(n - at) : PIECE;
+		if (store_sys_read_at(fd, piece, k, at) != 0)
+			return err_set(e, errno == EIO || errno == 0 ?
+			    ERR_CORRUPT : ERR_IO, errno, "read an object");
+		at += k;
+	}
+	return 0;
+}
+
 /* The open file ${fd} of ${o}, mapped. */
 static int
 map_whole(int fd, const struct store_object *o, bool verify,
@@ -208,6 +227,8 @@ map_whole(int fd, const struct store_object *o, bool verify,
 {
 	struct store_map m = {.n = (size_t)o->length,
 	    .base_n = (size_t)(o->offset + o->length)};
+	if (verify && store_read_ahead(fd, o->offset + o->length, e) != 0)
+		return -1;
 	if (store_map_fd(fd, o->offset + o->length, &m.base, e) != 0)
 		return -1;
 	m.p = (const uint8_t *)m.base + o->offset;

@@ -82,6 +82,9 @@ uint32_t store_offset_of(int fd, uint64_t file_bytes);
 /* A mapping of the first ${n} bytes of ${fd}. */
 int store_map_fd(int fd, uint64_t n, void **ret, struct err *e);
 void store_digest(uint8_t ret[STORE_DIGEST_BYTES], const void *p, size_t n);
+/* Read all ${n} bytes, before they are mapped and read at once. ERR_CORRUPT:
+ * the disk has lost some. */
+int store_read_ahead(int fd, uint64_t n, struct err *e);
 /* XXH3_128bits_update, as fast as it can be had. */
 struct XXH3_state_s;
 void store_digest_more(struct XXH3_state_s *x, const void *p, size_t n);

@@ -41,7 +41,9 @@ store_unseal(struct store *s, const uint8_t name[STORE_NAME_BYTES],
 		return -1;
 	size_t n = (size_t)st.st_size;
 	int rc = n == 0 ? err_set(e, ERR_CORRUPT, 0, "unseal an object: it "
-	    "is empty") : store_map_fd(fd, n, &base, e);
+	    "is empty") : store_read_ahead(fd, n, e);
+	if (rc == 0)
+		rc = store_map_fd(fd, n, &base, e);
 	store_sys_close(&fd);
 	if (rc != 0)
 		return -1;

@@ -355,7 +355,8 @@ compare(int fd, const struct stat *st, struct store_object *o, struct err *e)
 	void *base;
 	bool same = offset != 0 && size - offset == o->length;
 	if (same) {
-		if (store_map_fd(fd, size, &base, e) != 0)
+		if (store_read_ahead(fd, size, e) != 0 ||
+		    store_map_fd(fd, size, &base, e) != 0)
 			return -1;
 		store_digest(digest, (const uint8_t *)base + offset,
 		    (size_t)o->length);

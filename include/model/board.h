@@ -48,6 +48,8 @@ struct board_study {
 	char patient_id[65], issuer[65];
 	char description[CASE_TEXT_SIZE];
 	char date[9], modalities[65];
+	/* as the objects that are here say; "" = not known */
+	char name[CASE_TEXT_SIZE], birth_date[9];
 	char archive[33]; /* where it was found, or its retrieval began */
 	/* written by prefetch */
 	enum study_state state;
@@ -57,6 +59,8 @@ struct board_study {
 	unsigned tries; /* failures in a row */
 	int64_t checked_utc; /* its list was last compared with the archive's;
 	                      * 0 = not since the start */
+	unsigned doubtful; /* instances of a list that had shrunk so much that
+	                    * it is believed at the second look only */
 	bool checking; /* ready, and being compared again just now */
 	unsigned conflicts; /* retrievals in a row that met two versions of
 	                     * one object; prefetch counts */

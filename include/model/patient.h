@@ -25,6 +25,13 @@ enum agreement {
 enum agreement patient_agree(const struct patient *ours,
     const struct patient *theirs, char *reason, size_t size);
 
+/* Whether objects that state ${name} and ${birth_date} are another patient's,
+ * and in which words: nothing that both sides state may differ. The identifier
+ * and its issuer are not compared: a PACS corrects them in its database, not
+ * in the objects (PS3.17 YYYY). Never for a patient without an identifier. */
+bool patient_is_other(const struct patient *ours, const char *name,
+    const char *birth_date, char *reason, size_t size);
+
 /* Whether an identifier may be asked for: not empty, at most 64 characters,
  * none of * ? \ or a control character (they would match other people). */
 bool patient_id_is_safe(const char *id);

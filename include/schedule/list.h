@@ -40,13 +40,14 @@ typedef void list_cases_fn(void *ctx, const char *name,
 
 /* Begin to look and read. Every two seconds a worker looks whether the size,
  * time or inode of the file changed, and reads it if so; every 30 s it reads
- * in any case. ${fn} is called after each good read that differs from the one
- * before, and for the first; it may stop the list. A list whose rows are all
- * bad is no good read. A file that changes while it is read is read again
- * after 2 s; a file that is half written (ends inside a quote, or its last
- * line has no end and fewer fields than the header) is tried again for 5 s
- * before its good rows count. When no answer came for 30 s, the list is
- * stale until one does. */
+ * in any case. ${fn} is called after each good read that differs from the
+ * one before, and for the first; it may stop the list. A list whose rows are
+ * all bad is no good read. A case whose row has become faulty stays as it
+ * was, all cases do when a faulty row does not tell its case_id. A file that
+ * changes while it is read is read again after 2 s; a file that is half
+ * written (ends inside a quote, or its last line has no end and fewer fields
+ * than the header) is tried again for 5 s before its good rows count. When
+ * no answer came for 30 s, the list is stale until one does. */
 struct list *list_start(struct loop *l, struct pool *p,
     const struct list_config *c, list_cases_fn *fn, void *ctx);
 void list_stop(struct list **pp);

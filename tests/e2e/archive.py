@@ -428,6 +428,10 @@ class Server:
             out[N_IN_SERIES] = b"%d" % len(series)
         if self.args.other_birth_date:
             out[BIRTH] = b"19010101"
+        if self.args.say:
+            out[NAME], out[BIRTH] = (v.encode() for v in self.args.say)
+        if self.args.describe and level == b"STUDY":
+            out[0x00081030] = self.args.describe.encode()
         return out
 
     def find(self, a, ctx, cmd, data):
@@ -444,6 +448,8 @@ class Server:
             if all(matches(t, v, o.get(t)) for t, (_, v) in keys.items()
                    if t in visible and t != CHARSET):
                 seen.setdefault(self.entity_of(level, o), o)
+        if level == b"SERIES" and os.path.exists(self.args.no_series):
+            return a.send(ctx, self.reply(a, cmd, 0xC001))
         if self.args.slow_find:
             time.sleep(self.args.slow_find)
         for o in seen.values():
@@ -636,6 +642,11 @@ def main():
     p.add_argument("--no-counts", action="store_true",
                    help="queries tell no counts and no modalities of a study")
     p.add_argument("--other-birth-date", action="store_true")
+    p.add_argument("--say", nargs=2, metavar=("NAME", "BIRTH-DATE"),
+                   help="as its database has the patient")
+    p.add_argument("--describe", help="every study")
+    p.add_argument("--no-series", default="", metavar="FILE",
+                   help="while it exists, questions for series fail")
     args = p.parse_args()
     objects = load(args)
     if args.list:

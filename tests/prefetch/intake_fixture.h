@@ -239,6 +239,7 @@ setup(void **state)
 		(void)str_copy(f->lines[i].uid, UID_SIZE, i == 0 ? SOP_1 :
 		    SOP_2);
 		(void)str_copy(f->lines[i].series_uid, UID_SIZE, SERIES);
+		f->lines[i].taken = 1; /* asked for */
 	}
 	ticket_sort(&f->k);
 	ticket_open(&f->in.tickets, &f->k);

@@ -303,6 +303,28 @@ test_intake_other_content_under_the_same_uids_withdraws_both(void **state)
 }
 
 static void
+test_intake_what_was_here_before_and_is_not_asked_for_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct object o = good;
+	o.pixel = 'q';
+	(void)will_send(f, EXPLICIT, &good);
+	play(f);
+	assert_true(f->lines[0].here);
+	f->lines[0].taken = 0; /* another turn */
+	(void)will_send(f, EXPLICIT, &o);
+
+	play(f);
+
+	assert_int_equal(f->peer.statuses[f->peer.n_answers - 1],
+	    DIMSE_NOT_AUTHORISED);
+	assert_true(f->lines[0].here);
+	assert_int_equal(files(f), 1);
+	assert_int_equal(rows_of(f).n, 1);
+	assert_int_equal(atomic_load(&f->k.n_conflicts), 0);
+}
+
+static void
 test_intake_header_of_any_length_before_the_uids_is_read(void **state)
 {
 	/* around 32 KiB, 256 KiB, 2 MiB: as much as is looked at at once */
@@ -359,6 +381,7 @@ main(void)
 	    TEST(test_intake_damaged_deflate_is_refused),
 	    TEST(test_intake_repeated_object_counts_once),
 	    TEST(test_intake_other_content_under_the_same_uids_withdraws_both),
+	    TEST(test_intake_what_was_here_before_and_is_not_asked_for_stays),
 	    TEST(test_intake_header_of_any_length_before_the_uids_is_read),
 	    TEST(test_intake_rows_are_ordered_by_the_numbers_of_the_data_set),
 	};
