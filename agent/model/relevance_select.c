@@ -149,7 +149,8 @@ tell_other(struct relevance_verdict *kept,
 	if (other->what == RELEVANT_YES)
 		relevance_say(kept, "rule %s takes it too", other->rule);
 	else if (str_eq(clauses(kept), clauses(other)))
-		relevance_say(kept, "rule %s: the same", other->rule);
+		relevance_say(kept, "rule %s leaves it for the same "
+		    "reason", other->rule);
 	else if (kept->what == RELEVANT_YES)
 		relevance_say(kept, "rule %s would leave it", other->rule);
 	else

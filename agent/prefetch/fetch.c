@@ -67,13 +67,54 @@ read_told(struct fetch *f, struct err *e)
 	return rc;
 }
 
+/* What came may never reach the disk, although it is read from memory now: it
+ * goes, and is fetched again. The ticket is closed. */
+static void
+forget_what_came(struct fetch *f)
+{
+	struct prefetch *p = f->p;
+	struct ticket *k = &f->ticket;
+	uint8_t name[STORE_NAME_BYTES];
+	struct err e = {.msg = ""};
+	unsigned lost = index_lost(p->ix);
+	unsigned n = 0;
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < k->n_lines; i++) {
+			const struct ticket_line *l = &k->lines[i];
+			if (!l->came || !l->here)
+				continue;
+			store_name(name, k->study_uid, l->series_uid, l->uid);
+			if (pass == 0)
+				index_drop_object(p->ix, name);
+			else
+				n += store_remove(p->st, name, &e) == 0;
+		}
+		if (pass == 0 && index_confirm(p->ix, lost, &e) != 0)
+			break;
+	}
+	atomic_fetch_sub(&k->n_here, n);
+	log_error("prefetch.study.not_durable", "withdrawn=%u error='%s' "
+	    "action=fetched_again", n, e.msg);
+}
+
+static int
+make_durable(struct fetch *f, struct err *e)
+{
+	struct store *st = f->p->st;
+	if (store_sync(st, e) == 0 && store_syncs_failed(st) == f->unsynced)
+		return 0;
+	forget_what_came(f);
+	return err_set(e, ERR_IO, 0, "the disk did not take what came; it is "
+	    "fetched again");
+}
+
 /* Everything listed is here: make it durable, then say so. */
 static int
 declare_ready(struct fetch *f, struct err *e)
 {
 	struct prefetch *p = f->p;
 	if (index_confirm(p->ix, f->lost, e) != 0 ||
-	    store_sync(p->st, e) != 0)
+	    make_durable(f, e) != 0)
 		return -1;
 	index_put_study(p->ix, f->study_uid, true,
 	    atomic_load(&f->expected),
@@ -275,6 +316,7 @@ fetch_work(struct job *j) /* job_fn, worker */
 	f->ticket.cancelled = &j->cancelled;
 	atomic_store(&f->ticket.moved_ns, clock_uptime_ns());
 	f->lost = index_lost(p->ix);
+	f->unsynced = store_syncs_failed(p->st);
 	int rc = begin(f, &f->e);
 	if (rc == 0)
 		rc = retrieve(f, &t, &f->e);

@@ -269,6 +269,7 @@ struct fetch {
 	char study_uid[UID_SIZE];
 	char modalities[65]; /* as the archive told; when ready, as held */
 	unsigned lost; /* index_lost when it began */
+	unsigned unsynced; /* store_syncs_failed then */
 	struct flow *flow; /* used until its end */
 	struct ticket ticket; /* its counters are read by the loop */
 	unsigned doubted; /* what an earlier look did not believe */

@@ -152,7 +152,7 @@ ticket_mark(struct tickets *t, struct ticket *k, const char *instance_uid)
 	lock_acquire(&t->lock);
 	struct ticket_line *l = ticket_line(k, instance_uid);
 	if (l != NULL && !l->here) {
-		l->here = true;
+		l->here = l->came = true;
 		fresh = true;
 	}
 	lock_release(&t->lock);

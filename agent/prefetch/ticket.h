@@ -28,6 +28,7 @@ struct ticket_line {
 	uint32_t archives; /* that list it, a bit each; 0 = not known which */
 	uint8_t taken; /* in this turn by a lane, its number + 1; 0 = by none */
 	bool here; /* held and verified */
+	bool came; /* in this retrieval */
 	bool in_flow; /* given to followers by an earlier retrieval */
 };
 

@@ -201,7 +201,7 @@ note_skipped(struct list *f, const struct list_rows *rows, unsigned n_kept)
 		(void)snprintf(kept, sizeof(kept), ", %u case%s kept as before",
 		    n_kept, n_kept == 1 ? "" : "s"); /* fits */
 	(void)snprintf(f->skipped, sizeof(f->skipped),
-	    "%u row%s skipped%s; line %u, column %u: %.170s", rows->n_faults,
+	    "%u row%s skipped%s; line %u, column %u: %.130s", rows->n_faults,
 	    rows->n_faults == 1 ? "" : "s", kept, first->line, first->column,
 	    first->text); /* a cut is fine */
 }

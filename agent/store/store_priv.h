@@ -29,6 +29,7 @@ struct store {
 	int dir_fd;
 	int tmp_fd;
 	int marker_fd; /* holds the lock */
+	atomic_uint syncs_failed;
 	bool by_file; /* sync each file: the system cannot sync a volume */
 	/* [any] */
 	atomic_uint_fast64_t held; /* bytes of data sets in place */

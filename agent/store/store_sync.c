@@ -65,8 +65,8 @@ sync_files(struct store *s, struct err *e)
 
 /* After a failure the system calls the pages clean although they never
  * reached the disk (fsync, ATC'20): never try again and trust the answer. */
-int
-store_sync(struct store *s, struct err *e)
+static int
+sync_all(struct store *s, struct err *e)
 {
 	if (s->by_file)
 		return sync_files(s, e);
@@ -75,4 +75,19 @@ store_sync(struct store *s, struct err *e)
 		return 0;
 	return err_set(e, ERR_IO, rc == 0 ? ENOSYS : errno,
 	    "sync the cache's volume");
+}
+
+int
+store_sync(struct store *s, struct err *e)
+{
+	int rc = sync_all(s, e);
+	if (rc != 0)
+		atomic_fetch_add(&s->syncs_failed, 1);
+	return rc;
+}
+
+unsigned
+store_syncs_failed(const struct store *s)
+{
+	return atomic_load(&s->syncs_failed);
 }

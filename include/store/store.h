@@ -91,6 +91,9 @@ void store_abort(struct store_writer **pp);
 /* All committed objects reach the disk before this returns 0. On failure
  * none of those since the last success may be called durable. [worker] */
 int store_sync(struct store *s, struct err *e);
+/* [any] How often that failed. Who calls its objects durable compares: the
+ * system tells a failure once, perhaps to another. */
+unsigned store_syncs_failed(const struct store *s);
 
 /* A read-only mapping of an object's data set, checked for length. */
 struct store_map {

@@ -231,7 +231,8 @@ test_relevance_rules_that_say_the_same_say_it_once(void **state)
 
 	assert_int_equal(v.what, RELEVANT_NO);
 	assert_string_equal(v.reason, "rule cardiac-mr; description names "
-	    "another region (knee); rule congenital: the same");
+	    "another region (knee); rule congenital leaves it for the "
+	    "same reason");
 }
 
 int
