@@ -82,10 +82,10 @@ check_cases(struct finding *f, const json_t *cases, int64_t now)
 		bool failed = str_eq(get_str(one, "readiness"), "failed");
 		if (is_well(one) || (left > WARN_S && !failed))
 			continue;
-		(void)snprintf(name, sizeof(name), "%.64s at %s (%.120s)",
-		    get_str(one, "id"), term_when(when, sizeof(when),
-		    get_str(one, "start")), get_str(one, "reason")[0] != '\0' ?
-		    get_str(one, "reason") : get_str(one, "readiness"));
+		(void)snprintf(name, sizeof(name), "%.64s at %s (%.20s: "
+		    "%.120s)", get_str(one, "id"), term_when(when, sizeof(when),
+		    get_str(one, "start")), get_str(one, "readiness"),
+		    get_str(one, "reason"));
 		find(f, left <= CRIT_S ? CHECK_CRITICAL : CHECK_WARNING,
 		    "case not ready:", name);
 	}

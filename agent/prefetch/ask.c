@@ -112,16 +112,19 @@ count_of(const struct attrs *as)
  * another, nothing is taken from it. */
 static void
 also_lists(const struct asking *q, struct candidate *c,
-    const struct patient *theirs)
+    const struct patient *theirs, unsigned listed)
 {
 	char agreed[sizeof(c->agreed)];
 	if (patient_agree(&q->ask->file.patient, theirs, agreed,
-	    sizeof(agreed)) != AGREE_NO)
-		c->f.archives |= UINT32_C(1) << q->archive;
-	else
+	    sizeof(agreed)) == AGREE_NO) {
 		log_warn("prefetch.answer.another_patient",
 		    "archive=%s action=not_asked_for_it",
 		    q->ask->p->c.archives[q->archive].name);
+		return;
+	}
+	c->f.archives |= UINT32_C(1) << q->archive;
+	if (listed > c->f.listed)
+		c->f.listed = listed;
 }
 
 /* One study of the archive's answer. */
@@ -141,7 +144,7 @@ on_study(void *ctx, const struct attrs *as, struct err *e)
 	patient_of(as, &theirs);
 	struct candidate *c = candidate_find(q, uid);
 	if (c != NULL) { /* the first archive that has it tells of it */
-		also_lists(q, c, &theirs);
+		also_lists(q, c, &theirs, count_of(as));
 		return 0;
 	}
 	c = candidate_add(q);

@@ -80,6 +80,17 @@ who_lists(const struct ask *k, const struct found *f, uint64_t before)
 	return before | f->archives;
 }
 
+/* What the archives count; who lists it and was not heard may have more. */
+static unsigned
+listed_by(const struct ask *k, const struct board_study *s,
+    const struct found *f)
+{
+	bool all = true;
+	for (unsigned i = 0; i < k->p->c.n_archives; i++)
+		all &= (s->archives >> i & 1) == 0 || k->answered[i];
+	return all || f->listed > s->listed ? f->listed : s->listed;
+}
+
 /* What came for a viewer, or before the list was corrected, was compared with
  * nobody, or with another. */
 static void
@@ -141,7 +152,7 @@ put_wants(struct prefetch *p, struct board_case *c, const struct ask *k,
 		if (s == NULL)
 			s = board_add_study(p->board, f->uid);
 		s->archives = who_lists(k, f, s->archives);
-		s->listed = f->listed;
+		s->listed = listed_by(k, s, f);
 		(void)str_copy(s->patient_id, sizeof(s->patient_id),
 		    f->patient_id);
 		(void)str_copy(s->issuer, sizeof(s->issuer), f->issuer);

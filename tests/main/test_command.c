@@ -285,7 +285,7 @@ test_command_check_follows_the_contract(void **state)
 	}
 	assert_string_equal(d->out, "UNDERSTUDY CRITICAL - Theatre 6: 0 of 1 "
 	    "case ready, 1 failed; case not ready: C1 at 06:00 Wed 25 Nov "
-	    "(failed) | "
+	    "(failed: 1 of 2 studies) | "
 	    "cases=1 ready=0 fetching=0 queued=0 failed=1 none=0 "
 	    "cache=13000000000B;;;0;200000000000\n");
 }
