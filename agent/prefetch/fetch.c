@@ -72,29 +72,20 @@ read_told(struct fetch *f, struct err *e)
 static void
 forget_what_came(struct fetch *f)
 {
-	struct prefetch *p = f->p;
 	struct ticket *k = &f->ticket;
-	uint8_t name[STORE_NAME_BYTES];
+	uint8_t (*names)[STORE_NAME_BYTES] = mem_grow(NULL, k->n_lines + 1,
+	    STORE_NAME_BYTES);
 	struct err e = {.msg = ""};
-	unsigned lost = index_lost(p->ix);
 	unsigned n = 0;
-	for (unsigned pass = 0; pass < 2; pass++) {
-		for (unsigned i = 0; i < k->n_lines; i++) {
-			const struct ticket_line *l = &k->lines[i];
-			if (!l->came || !l->here)
-				continue;
-			store_name(name, k->study_uid, l->series_uid, l->uid);
-			if (pass == 0)
-				index_drop_object(p->ix, name);
-			else
-				n += store_remove(p->st, name, &e) == 0;
-		}
-		if (pass == 0 && index_confirm(p->ix, lost, &e) != 0)
-			break;
-	}
-	atomic_fetch_sub(&k->n_here, n);
-	log_error("prefetch.study.not_durable", "withdrawn=%u error='%s' "
+	for (unsigned i = 0; i < k->n_lines; i++)
+		if (k->lines[i].came && k->lines[i].here)
+			store_name(names[n++], k->study_uid,
+			    k->lines[i].series_uid, k->lines[i].uid);
+	if (inventory_withdraw(f->p, names, n, &e) == 0)
+		atomic_fetch_sub(&k->n_here, n);
+	log_error("prefetch.study.not_durable", "came=%u error='%s' "
 	    "action=fetched_again", n, e.msg);
+	mem_free(names);
 }
 
 static int
@@ -142,9 +133,9 @@ is_out_of_resources(uint16_t status)
 	return status == 0xA701 || status == 0xA702;
 }
 
-/* What the others list may not be all of it, and nobody has ever counted. */
+/* -1: what the others list may not be all of it, and nobody has counted. */
 static int
-nobody_counted(const struct fetch *f, struct err *e)
+check_counted(const struct fetch *f, struct err *e)
 {
 	const struct prefetch_config *c = &f->p->c;
 	for (unsigned i = 0; i < c->n_archives && f->known == 0; i++)
@@ -169,7 +160,7 @@ conclude(struct fetch *f, const struct transfer *t, int rc)
 		return;
 	}
 	if (rc == 0 && here == all && all > 0)
-		rc = nobody_counted(f, e) == 0 ? declare_ready(f, e) : -1;
+		rc = check_counted(f, e) == 0 ? declare_ready(f, e) : -1;
 	else if (rc == 0 && here > 0 && f->n_hidden > 0 &&
 	    here + f->n_hidden == all)
 		rc = err_set(e, ERR_PEER, 0, "the archive lists %u of the %u "

@@ -366,21 +366,20 @@ on_held(void *ctx, const struct index_row *row) /* index_row_fn */
 }
 
 /* Rows first, then files: a crash in between leaves what the sweep takes. */
-static int
-withdraw(struct held *h, struct err *e)
+int
+inventory_withdraw(struct prefetch *p, uint8_t (*names)[STORE_NAME_BYTES],
+    unsigned n, struct err *e)
 {
-	struct prefetch *p = h->f->p;
 	unsigned lost = index_lost(p->ix);
-	for (unsigned i = 0; i < h->n_gone; i++)
-		index_drop_object(p->ix, h->gone[i]);
-	if (h->n_gone > 0 && index_confirm(p->ix, lost, e) != 0)
+	for (unsigned i = 0; i < n; i++)
+		index_drop_object(p->ix, names[i]);
+	if (n > 0 && index_confirm(p->ix, lost, e) != 0)
 		return -1;
-	for (unsigned i = 0; i < h->n_gone; i++)
-		if (store_remove(p->st, h->gone[i], e) != 0)
+	for (unsigned i = 0; i < n; i++)
+		if (store_remove(p->st, names[i], e) != 0)
 			return -1;
-	if (h->n_gone > 0)
-		log_info("prefetch.study.withdrawn", "instances=%u",
-		    h->n_gone);
+	if (n > 0)
+		log_info("prefetch.study.withdrawn", "instances=%u", n);
 	return 0;
 }
 
@@ -472,7 +471,7 @@ inventory_count(struct fetch *f, struct err *e)
 	int rc = look(&h, e);
 	if (rc == 0) {
 		tell(&h);
-		rc = withdraw(&h, e);
+		rc = inventory_withdraw(f->p, h.gone, h.n_gone, e);
 	}
 	mem_free(h.gone);
 	return rc;

@@ -12,7 +12,6 @@
 #include "run/backoff.h"
 
 #define DOUBT_S 300 /* then a list that has shrunk is looked at again */
-
 #define LEFT_OUT_S 60 /* until those that answered are asked again anyway */
 
 /* Whether a case other than ${c} wants the study: whose patient differs there
@@ -98,8 +97,9 @@ compare_objects(const struct board_case *c, const struct board_study *s,
     struct board_want *w)
 {
 	char reason[160];
-	if (w->kind != WANT_YES || !patient_is_other(&c->file.patient,
-	    s->name, s->birth_date, reason, sizeof(reason)))
+	if (w->kind != WANT_YES || s->instances == 0 ||
+	    !patient_is_other(&c->file.patient, s->name, s->birth_date,
+	    reason, sizeof(reason)))
 		return;
 	w->kind = WANT_HELD;
 	(void)snprintf(w->reason, sizeof(w->reason), "what is here of it is "

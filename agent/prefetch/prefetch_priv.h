@@ -324,6 +324,9 @@ int inventory_is_same(struct fetch *f, struct err *e);
 /* Count in the ticket what is here and whole; withdraw what is listed no
  * more, if all were asked who may list it. */
 int inventory_count(struct fetch *f, struct err *e);
+/* Drop the rows of these objects, for good, then remove their files. */
+int inventory_withdraw(struct prefetch *p, uint8_t (*names)[STORE_NAME_BYTES],
+    unsigned n, struct err *e);
 
 /* lane.c */
 /* [worker] ${t} has waited for some objects: open lanes, if that helps. */

@@ -432,22 +432,27 @@ transfer_get(struct transfer *t, struct err *e)
 	return 0;
 }
 
-int
-transfer_move(struct transfer *t, struct err *e)
+/* Again, while lanes leave something. */
+static int
+until_through(struct transfer *t,
+    int (*once)(struct transfer *t, struct err *e), struct err *e)
 {
 	int rc = 1;
 	while (rc > 0)
-		rc = join_lanes(t, move_once(t, e));
+		rc = join_lanes(t, once(t, e));
 	return rc;
+}
+
+int
+transfer_move(struct transfer *t, struct err *e)
+{
+	return until_through(t, move_once, e);
 }
 
 int
 transfer_rest(struct transfer *t, struct err *e)
 {
-	int rc = 1;
-	while (rc > 0)
-		rc = join_lanes(t, transfer_rest_once(t, e));
-	return rc;
+	return until_through(t, transfer_rest_once, e);
 }
 
 int

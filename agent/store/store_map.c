@@ -69,6 +69,8 @@ store_digest(uint8_t ret[STORE_DIGEST_BYTES], const void *p, size_t n)
 	memcpy(ret, c.digest, STORE_DIGEST_BYTES);
 }
 
+#define PIECE ((size_t)64 * 1024) /* read at once */
+
 /* The file at "ab/cd/<64 hex>.dcm" by one call that follows no link on the
  * way, where the system has such a call; else folder by folder. -1 with
  * errno. */
@@ -204,8 +206,6 @@ store_open_whole(struct store *s, const struct store_object *o,
 /* Bytes that the disk has lost are an error of a read, and a SIGBUS of a
  * mapping: what is mapped to be read at once is read before, which brings it
  * into memory. */
-#define PIECE ((size_t)64 * 1024)
-
 int
 store_read_ahead(int fd, uint64_t n, struct err *e)
 {
@@ -213,8 +213,8 @@ store_read_ahead(int fd, uint64_t n, struct err *e)
 	for (uint64_t at = 0; at < n;) {
 		size_t k = n - at < PIECE ? (size_t)(n - at) : PIECE;
 		if (store_sys_read_at(fd, piece, k, at) != 0)
-			return err_set(e, errno == EIO || errno == 0 ?
-			    ERR_CORRUPT : ERR_IO, errno, "read an object");
+			return err_set(e, errno == EIO ? ERR_CORRUPT : ERR_IO,
+			    errno, "read an object");
 		at += k;
 	}
 	return 0;
